@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The causes of loss, each listed once.
+ *
+ * A loss is something that happened in a target and was not measured. BPF counts each by its id,
+ * the drain copies the counts, the profile names them ("losses": [{"cause", "count"}]) and the
+ * report prints the sentence. LOSS(id, cause, sentence)
+ */
+#ifndef LPROF_LOSSES_H
+#define LPROF_LOSSES_H
+
+#define LPROF_LOSSES(LOSS)                                                                       \
+	LOSS(NO_STORAGE, "no_storage", "hits whose thread's frame stack could not be allocated") \
+	LOSS(DEPTH, "depth", "calls nested deeper than the frame stack")                         \
+	LOSS(EDGES, "edges", "calls whose caller did not fit the table of callers")              \
+	LOSS(EXIT_WITHOUT_ENTRY, "exit_without_entry",                                           \
+	    "exits of calls that began before measuring did")                                    \
+	LOSS(ADOPTED, "adopted", "calls found already running by a line of theirs: lines only")  \
+	LOSS(EXTREME, "extreme", "minimum or maximum updates given up under contention")         \
+	LOSS(BAD_SITE, "bad_site", "hits of a site that the tables do not know")                 \
+	LOSS(REENTERED, "reentered", "hits inside another hit's handler on the same thread")     \
+	LOSS(MISSED, "missed", "hits that the kernel dropped before the program ran")            \
+	LOSS(TARGETS, "targets", "forked processes beyond the table of targets")
+
+enum loss {
+#define LOSS(id, cause, sentence) LOSS_##id,
+	LPROF_LOSSES(LOSS)
+#undef LOSS
+	    LOSS_COUNT
+};
+
+#endif

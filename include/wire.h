@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What crosses between BPF and user space: the layout of every map's values, sizes asserted.
+ *
+ * User space fills `sites`, `functions` and the settings before the gate opens; BPF only reads
+ * them. BPF adds to the counters; user space reads them through mmap at any time, without a lock.
+ * All arrays of counters are indexed by shard * capacity + id, shard being the CPU modulo the
+ * number of shards; a sum over the shards is the value.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds. "Virtual" time is that clock less the calibrated cost of
+ * all hits the thread has taken so far; differences of virtual time are corrected durations. They
+ * can be negative by the calibration's error, so their sums are signed.
+ */
+#ifndef LPROF_WIRE_H
+#define LPROF_WIRE_H
+
+#include <linux/types.h>
+#include "limits.h"
+#include "losses.h"
+
+#define WIRE_VERSION 1 /* of the pinned layout: raise with any change of size or meaning below */
+
+/* What a site does when hit; one site may do several, in this order. */
+enum site_role {
+	SITE_EXIT = 1 << 0,   /* the frame whose entry stack pointer equals the current one ends */
+	SITE_ENTRY = 1 << 1,  /* a frame begins; the stack pointer is at the return address */
+	SITE_LINE = 1 << 2,   /* the counter goes up; time is charged to `charges` from here on */
+	SITE_RETURN = 1 << 3, /* the entry wants a return probe (session or uretprobe) */
+	SITE_PART = 1 << 4, /* entry of an outlined part: no call when its own function called it */
+	SITE_CONTINUE = 1 << 5, /* an exit that goes on in a part of the same function by a jump */
+	SITE_SILENT = 1 << 6,   /* a LINE that only moves time: nobody reads its counter */
+};
+
+/* How the kernel executes the probed instruction: decides what a hit costs. */
+enum cost_class {
+	COST_EMULATED,
+	COST_STEPPED,
+	COST_RETURN,         /* the return half of a session or uretprobe */
+	COST_ENTRY_EMULATED, /* an entry that also sets up a return probe */
+	COST_ENTRY_STEPPED,
+	COST_CLASSES
+};
+
+#define NO_FUNCTION 0xffffffffu /* the id of "no function": a host that nobody asked for */
+#define NO_SITE     0xffffffffu
+
+/* One table row that time at a site belongs to: a line of `function`. */
+struct charge {
+	__u32 line; /* index into line counters */
+	__u32 function;
+};
+_Static_assert(sizeof(struct charge) == 8, "wire layout");
+
+struct site {
+	__u32 function; /* of ENTRY, EXIT and LINE: the host's function id, or NO_FUNCTION */
+	__u32
+	    host; /* machine function around the address: tells frames of unmeasured hosts apart */
+	__u16 roles; /* enum site_role */
+	__u8 cost;   /* enum cost_class */
+	__u8 charge_count;
+	__u32 reserved;
+	/* Host first, innermost inlined function last: total goes to all of them, self to the last.
+	 */
+	struct charge charges[CHARGES_MAX];
+};
+_Static_assert(sizeof(struct site) == 48, "wire layout");
+
+enum function_flags {
+	FUNCTION_LINES = 1 << 0,   /* lines are measured */
+	FUNCTION_RETURNS = 1 << 1, /* exits by return probe; else by exit sites */
+};
+
+struct function {
+	__u64 threshold;  /* a draw of 32 random bits below this is timed: rate * 2^32 */
+	__u32 flags;      /* enum function_flags */
+	__u32 entry_line; /* line counter charged from entry until the first line site */
+};
+_Static_assert(sizeof(struct function) == 16, "wire layout");
+
+/* A function's counters in one shard. entries = exits + open + unwound + untimed + lost. */
+struct function_counters {
+	__u64 entries;
+	__u64 exits;     /* timed frames that ended by a return */
+	__u64 opened;    /* frames pushed for timed calls */
+	__u64 closed;    /* frames popped, however: open = opened - closed */
+	__u64 unwound;   /* timed frames found dead, or ended with their thread */
+	__u64 untimed;   /* calls that the rate left out */
+	__u64 lost;      /* calls without a frame, for a counted cause */
+	__u64 primitive; /* timed frames that were their function's outermost activation */
+	__s64 total_ns;  /* corrected, outermost activations only */
+	__s64 self_ns;   /* corrected, less measured callees */
+	__u64 raw_total_ns;
+	__u64 min_ns; /* plus one, so that 0 means none */
+	__u64 max_ns;
+	__u64 reserved[3];
+};
+_Static_assert(sizeof(struct function_counters) == 128, "wire layout");
+
+struct histogram_counters {
+	__u32 buckets[HISTOGRAM_BUCKETS];
+};
+_Static_assert(sizeof(struct histogram_counters) == HISTOGRAM_BUCKETS * 4, "wire layout");
+
+struct line_counters {
+	__s64 total_ns; /* corrected, outermost activations only */
+	__s64 self_ns;  /* corrected, less measured callees */
+	__u64 max_ns;   /* longest single stay */
+	__u64 stays;    /* how many stays were charged */
+};
+_Static_assert(sizeof(struct line_counters) == 32, "wire layout");
+
+/* Hits by cost class, losses and bystanders, in one shard. */
+struct shard_counters {
+	__u64 hits[COST_CLASSES];
+	__u64 bystander_hits; /* hits in processes that are not targets but map the same image */
+	__u64 losses[LOSS_COUNT];
+	__u64 reserved[16 - COST_CLASSES - 1 + 8 - LOSS_COUNT + 8];
+};
+_Static_assert(sizeof(struct shard_counters) == 256, "wire layout");
+
+struct edge_key {
+	__u32 caller; /* function id, or NO_FUNCTION */
+	__u32 callee;
+	__u32 shard;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct edge_key) == 16, "wire layout");
+
+struct edge_counters {
+	__u64 calls; /* timed */
+	__s64 total_ns;
+	__s64 self_ns;
+	__u64 primitive;
+};
+_Static_assert(sizeof(struct edge_counters) == 32, "wire layout");
+
+/* Written by user space at any time; in .data, so it is reached through mmap. */
+struct settings {
+	__u32 gate;       /* 0: hits are ignored */
+	__u32 shard_mask; /* shards - 1 */
+	__u32 sites;      /* capacities */
+	__u32 functions;
+	__u32 lines;
+	__u32 all_processes; /* 1: whoever hits is a target */
+	__u32 follow_forks;
+	__u32 reserved;
+	/* What a hit adds to the interval before its clock reading, and after it. */
+	__u64 cost_before_ns[COST_CLASSES + 3];
+	__u64 cost_after_ns[COST_CLASSES + 3];
+};
+_Static_assert(sizeof(struct settings) == 160, "wire layout");
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The profile: what was measured, as pure data, one struct for a file and for a running
+ * measurement. Field by field it is the native JSON profile, version 1 (DESIGN.md 2.4,
+ * docs/profile.schema.json).
+ *
+ * Times are integer nanoseconds. Strings are interned in the profile and live as long as it does.
+ * Lines are sorted by file and line, functions in the order of the plan.
+ */
+#ifndef LPROF_MODEL_PROFILE_H
+#define LPROF_MODEL_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/strings.h"
+#include "losses.h"
+
+#define PROFILE_VERSION 1
+
+enum profile_exit { PROFILE_EXIT_NONE, PROFILE_EXIT_RETURN, PROFILE_EXIT_SITES };
+enum profile_timing { PROFILE_TIMING_OWN, PROFILE_TIMING_SHARED };
+
+struct profile_target {
+	int32_t pid;
+	const char *command;
+	int32_t exit_status; /* as a shell has it: 128+N for signal N; -1: still running */
+};
+
+struct profile_image {
+	const char *path;
+	const char *build_id; /* lower-case hexadecimal, "" where the image has none */
+};
+
+/* One row of the histogram of call durations: `count` calls took less than or exactly `upper_ns`.
+ */
+struct profile_bucket {
+	uint64_t upper_ns, count;
+};
+
+struct profile_caller {
+	uint32_t function; /* index into functions, or PROFILE_NO_FUNCTION: called from elsewhere */
+	uint64_t calls, primitive_calls;
+	int64_t total_ns, self_ns;
+};
+#define PROFILE_NO_FUNCTION UINT32_MAX
+
+struct profile_line {
+	const char *file;
+	uint32_t line;
+	uint64_t hits;
+	int64_t total_ns, self_ns;
+	uint64_t max_ns;
+	uint64_t cpu_samples;
+	uint32_t sites; /* probes that serve this line; 0: it could not be counted */
+	enum profile_timing timing;
+};
+
+/* entries = exits + open + unwound + untimed + lost */
+struct profile_accounting {
+	uint64_t entries, exits, open, unwound, untimed, lost;
+};
+
+struct profile_function {
+	const char *name, *linkage_name;
+	uint32_t image;   /* index into images */
+	const char *file; /* "" without debug information */
+	uint32_t line;    /* 0 without debug information */
+	uint64_t calls;   /* exact, at any rate */
+	uint64_t primitive_calls;
+	uint64_t timed_calls; /* only these have times */
+	int64_t total_ns, self_ns;
+	uint64_t min_ns, max_ns;
+	uint64_t raw_total_ns; /* not corrected for the probes' cost */
+	uint64_t cpu_samples;
+	enum profile_exit exit;
+	double rate;
+	bool lines_measured;     /* asked for with -l */
+	uint32_t inlined_copies; /* inlined in so many places: calls there are not in `calls` */
+	struct profile_accounting accounting;
+	ARRAY(struct profile_bucket) histogram; /* ascending, empty buckets left out */
+	ARRAY(struct profile_caller) callers;
+	ARRAY(struct profile_line) lines;
+};
+
+/* A stack seen `count` times, root first. For .folded and .speedscope.json; may be empty. */
+struct profile_stack {
+	ARRAY(const char *) frames;
+	uint64_t count;
+};
+
+struct profile_cost {
+	uint64_t hits;
+	uint64_t overhead_ns; /* hits times their calibrated cost */
+	double emulated_ns, stepped_ns,
+	    return_ns;           /* a hit's cost on this machine, 0: not measured */
+	double share_of_cpu;     /* overhead / duration: 1.0 is one CPU */
+	uint64_t bystander_hits; /* in processes that were not targets */
+};
+
+/* Something the plan could not or did not probe, for the report's footnotes. */
+struct profile_omission {
+	uint32_t function; /* index */
+	const char *file;
+	uint32_t line; /* 0: the function as a whole */
+	const char *reason;
+};
+
+struct profile {
+	struct strings *strings;
+	int64_t started_ns; /* CLOCK_REALTIME, UTC; RFC3339 in JSON */
+	uint64_t duration_ns;
+	struct {
+		const char *kernel, *clock;
+		uint32_t cpus;
+	} host;
+	ARRAY(struct profile_target) targets;
+	ARRAY(struct profile_image) images;
+	ARRAY(struct profile_function) functions;
+	ARRAY(struct profile_stack) stacks;
+	ARRAY(struct profile_omission) omissions;
+	uint64_t losses[LOSS_COUNT];
+	ARRAY(struct {
+		const char *cause;
+		uint64_t count;
+	})
+	other_losses; /* causes of a file that this version does not know */
+	struct profile_accounting accounting;
+	struct profile_cost cost;
+};
+
+struct profile *profile_new(void); /* NULL: no memory */
+void profile_free(struct profile *profile);
+DEFINE_CLEANUP(struct profile *, profile_free)
+
+/* The profile's copy of `text` (NULL gives ""), or NULL: no memory. */
+const char *profile_intern(struct profile *profile, const char *text);
+
+/* Appends a zeroed function; NULL: no memory. The pointer is good until the next append. */
+struct profile_function *profile_add_function(struct profile *profile);
+
+/* Sums the functions' accounting into profile->accounting. */
+void profile_account(struct profile *profile);
+
+/* entries = exits + open + unwound + untimed + lost, for one function or sum. */
+bool profile_identity_holds(const struct profile_accounting *accounting);
+
+/* The cause's key in files ("no_storage") and its sentence in reports. */
+const char *loss_cause(enum loss loss);
+const char *loss_sentence(enum loss loss);
+
+#endif
