@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Builds lprof, all of it under build/ (B=DIR: elsewhere). `make V=1` shows the commands; deploy/install-deps brings the tools.
+VERSION := 0.1
+B ?= build
+PREFIX ?= /usr/local
+CC := gcc
+CLANG := clang
+BPFTOOL := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
+PACKAGES := libbpf libelf libdw json-c zlib
+FUZZ_SECONDS ?= 60
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-missing-field-initializers
+COMMON := -std=gnu11 -D_GNU_SOURCE -DLPROF_VERSION='"$(VERSION)"' -g -Iinclude -Iuser -Itests \
+	-isystem $(B)/bpf $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(WARNINGS) -MMD -MP
+HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS ?= -O2
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lZydis -liberty -lpthread -lm
+LINK := -pie -Wl,-z,relro,-z,now,--as-needed
+BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Iinclude \
+	-idirafter /usr/include/$(shell $(CC) -dumpmachine 2>/dev/null) -MMD -MP
+
+SOURCES := $(wildcard $(patsubst %,user/%/*.c,base model target collect output input control))
+COMMANDS := $(wildcard user/cmd/*.c)
+SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+tests = $(patsubst %.c,$(1)/%,$(wildcard $(2)))
+UNIT := $(call tests,$(B),tests/unit/test_*.c tests/bpf/test_*.c)
+SANITIZED := $(call tests,$(B)/san,tests/unit/test_*.c tests/bpf/test_*.c)
+FUZZERS := $(call tests,$(B)/san,tests/fuzz/fuzz_*.c)
+KERNEL := $(call tests,$(B),tests/kernel/test_*.c)
+E2E := $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py)
+CHECKS := $(sort $(wildcard tests/checks/check-*))
+WORKLOADS := $(foreach v,gcc-O0 gcc-O2 gcc-O3 clang-O0 clang-O2 clang-O3,\
+	$(patsubst tests/workloads/%.c,$(B)/workloads/$(v)/%,$(wildcard tests/workloads/*.c)))
+
+all: $(B)/liblprof.a $(if $(COMMANDS),$(B)/lprof)
+
+# The program: build/obj is what ships, build/werror proves GCC silent, build/san (clang) serves
+# the sanitized tests and the fuzzers.
+$(B)/obj/%.o: %.c
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) $(HARDENED) $(CFLAGS) -c -o $@ $<
+$(B)/werror/%.o: %.c
+	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) $(HARDENED) -O2 -Werror -c -o $@ $<
+$(B)/san/%.o: %.c
+	$(call say,CLANG)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(COMMON) -O1 -Werror $(SANITIZE) -fsanitize=fuzzer-no-link -c -o $@ $<
+$(B)/liblprof.a: $(SOURCES:%.c=$(B)/obj/%.o)
+$(B)/san/liblprof.a: $(SOURCES:%.c=$(B)/san/%.o)
+$(B)/liblprof.a $(B)/san/liblprof.a:
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(B)/lprof: $(COMMANDS:%.c=$(B)/obj/%.o) $(B)/liblprof.a
+	$(call say,LINK)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_FLAGS) -c -o $@ $< && llvm-strip -g $@
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKELETON)
+	$(Q)$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
+$(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/collect/*.c))): $(SKELETONS)
+
+# The tests.
+$(UNIT) $(KERNEL): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/liblprof.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CC) $(LINK) -o $@ $^ $(LIBS) -lcmocka
+$(SANITIZED): $(B)/san/tests/%: $(B)/san/tests/%.o $(B)/san/liblprof.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+$(FUZZERS): $(B)/san/tests/%: $(B)/san/tests/%.o $(B)/san/liblprof.a
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+define workload
+$(B)/workloads/$(1)-$(2)/%: tests/workloads/%.c
+	$$(call say,WORKLOAD)
+	$$(Q)mkdir -p $$(@D) && $(1) -std=gnu11 -D_GNU_SOURCE -g -$(2) -Iinclude -pthread -o $$@ $$< -lm
+endef
+$(foreach o,O0 O2 O3,$(eval $(call workload,gcc,$(o)))$(eval $(call workload,clang,$(o))))
+workloads: $(WORKLOADS)
+warnings: $(patsubst %.c,$(B)/werror/%.o,$(SOURCES) $(COMMANDS)) $(COMMANDS:%.c=$(B)/san/%.o)
+build-tests: all warnings workloads $(UNIT) $(SANITIZED) $(FUZZERS) $(KERNEL)
+
+check:
+	$(Q)deploy/install-deps
+	$(Q)$(MAKE) --no-print-directory check-fast
+check-fast:
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) build-tests
+	$(Q)FUZZ_SECONDS=$(or $(CHECK_FUZZ_SECONDS),3) tests/run-tests $(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --serial $(KERNEL) $(E2E)
+fuzz: $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
+bench: all
+	$(Q)tests/bench/run
+$(B)/demo/lua: tests/workloads/build-lua
+	$(Q)tests/workloads/build-lua $(B)/demo gcc -O2 -g
+demo:
+	$(Q)deploy/install-deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(B)/demo/lua
+	$(Q)$(B)/lprof run -l luaV_concat -l 'luaH_get*' -f 'luaD_*' -- $(B)/demo/lua tests/workloads/bench.lua
+
+install: all
+	install -D -m 755 $(B)/lprof $(DESTDIR)$(PREFIX)/bin/lprof
+	install -D -m 644 include/lprof.h $(DESTDIR)$(PREFIX)/include/lprof.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
+	install -D -m 644 deploy/completion/lprof $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lprof
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+clean:
+	$(Q)rm -rf $(B)
+
+.PHONY: all build-tests warnings workloads check check-fast fuzz bench demo install format clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell test -d $(B) && find $(B) -name '*.d')
