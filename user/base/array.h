@@ -28,9 +28,9 @@
 		reserved_;                                                \
 	})
 
-#define ARRAY_FOREACH(item, array)                             \
-	for (__typeof__((array)->items) item = (array)->items; \
-	     item < (array)->items + (array)->count; item++)
+#define ARRAY_FOREACH(item, array)                              \
+	for (__typeof__(*(array)->items) *item = (array)->items; \
+	     item && item < (array)->items + (array)->count; item++)
 
 #define ARRAY_FREE(array)                               \
 	do {                                            \
