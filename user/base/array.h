@@ -28,7 +28,7 @@
 		reserved_;                                                \
 	})
 
-#define ARRAY_FOREACH(item, array)                              \
+#define ARRAY_FOREACH(item, array)                               \
 	for (__typeof__(*(array)->items) *item = (array)->items; \
 	     item && item < (array)->items + (array)->count; item++)
 
