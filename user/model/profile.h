@@ -65,12 +65,12 @@ struct profile_accounting {
 
 struct profile_function {
 	const char *name, *linkage_name;
-	uint32_t image;   /* index into images */
-	const char *file; /* "" without debug information */
-	uint32_t line;    /* 0 without debug information */
-	uint64_t calls;   /* exact, at any rate */
-	uint64_t primitive_calls;
-	uint64_t timed_calls; /* only these have times */
+	uint32_t image;           /* index into images */
+	const char *file;         /* "" without debug information */
+	uint32_t line;            /* 0 without debug information */
+	uint64_t calls;           /* exact, at any rate */
+	uint64_t primitive_calls; /* outermost of `calls`; below rate 1 in the timed ones' share */
+	uint64_t timed_calls;     /* only these have times */
 	int64_t total_ns, self_ns;
 	uint64_t min_ns, max_ns;
 	uint64_t raw_total_ns; /* not corrected for the probes' cost */
@@ -140,6 +140,20 @@ const char *profile_intern(struct profile *profile, const char *text);
 
 /* Appends a zeroed function; NULL: no memory. The pointer is good until the next append. */
 struct profile_function *profile_add_function(struct profile *profile);
+
+/* a + b, but never beyond what a file can say (2^63 - 1): hostile files must not wrap sums. */
+uint64_t profile_sum(uint64_t a, uint64_t b);
+int64_t profile_sum_ns(int64_t a, int64_t b);
+
+/* Adds to the loss of that cause, known to this version or not; 0 or -ENOMEM. */
+int profile_lose(struct profile *profile, const char *cause, uint64_t count);
+
+/* accounting += more */
+void profile_add_accounting(
+    struct profile_accounting *accounting, const struct profile_accounting *more);
+
+/* exits + open + unwound + untimed + lost */
+uint64_t profile_accounted(const struct profile_accounting *accounting);
 
 /* Sums the functions' accounting into profile->accounting. */
 void profile_account(struct profile *profile);
