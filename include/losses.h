@@ -18,7 +18,6 @@
 	LOSS(ADOPTED, "adopted", "calls found already running by a line of theirs: lines only")  \
 	LOSS(EXTREME, "extreme", "minimum or maximum updates given up under contention")         \
 	LOSS(BAD_SITE, "bad_site", "hits of a site that the tables do not know")                 \
-	LOSS(REENTERED, "reentered", "hits inside another hit's handler on the same thread")     \
 	LOSS(MISSED, "missed", "hits that the kernel dropped before the program ran")            \
 	LOSS(TARGETS, "targets", "forked processes beyond the table of targets")
 

@@ -27,8 +27,9 @@ enum site_role {
 	SITE_LINE = 1 << 2,   /* the counter goes up; time is charged to `charges` from here on */
 	SITE_RETURN = 1 << 3, /* the entry wants a return probe (session or uretprobe) */
 	SITE_PART = 1 << 4, /* entry of an outlined part: no call when its own function called it */
-	SITE_CONTINUE = 1 << 5, /* an exit that goes on in a part of the same function by a jump */
-	SITE_SILENT = 1 << 6,   /* a LINE that only moves time: nobody reads its counter */
+	SITE_LOOP =
+	    1 << 5, /* an ENTRY that a branch of its own function also reaches: no new call */
+	SITE_SILENT = 1 << 6, /* a LINE that only moves time: nobody reads its counter */
 };
 
 /* How the kernel executes the probed instruction: decides what a hit costs. */
@@ -58,7 +59,8 @@ struct site {
 	__u16 roles; /* enum site_role */
 	__u8 cost;   /* enum cost_class */
 	__u8 charge_count;
-	__u32 reserved;
+	__s32 stack_offset; /* bytes from the stack pointer up to the return address, if known; else
+			       0 */
 	/* Host first, innermost inlined function last: total goes to all of them, self to the last.
 	 */
 	struct charge charges[CHARGES_MAX];

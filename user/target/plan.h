@@ -40,6 +40,7 @@ struct plan_site {
 	uint8_t cost;      /* enum cost_class */
 	uint8_t moved;     /* bytes from the statement's address to the site's */
 	uint8_t charge_count;
+	int32_t stack_offset; /* bytes from the stack pointer up to the return address */
 	struct charge charges[CHARGES_MAX];
 };
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The few kernel types that the programs read, relocated to the running kernel by CO-RE. */
+#ifndef LPROF_BPF_KERNEL_H
+#define LPROF_BPF_KERNEL_H
+
+#include <linux/types.h>
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct signal_struct *signal;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	int counter;
+} lprof_atomic;
+
+struct signal_struct {
+	lprof_atomic live; /* threads that have not ended */
+} __attribute__((preserve_access_index));
+
+/* The user's registers as a uprobe program sees them: struct pt_regs of
+ * arch/x86/include/asm/ptrace.h. */
+struct registers {
+	__u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	__u64 orig_rax, rip, cs, flags, rsp, ss;
+};
+
+/* Whether the kernel has bpf_loop (5.17). */
+enum bpf_func_id___loop { BPF_FUNC_loop___loop = 181 };
+
+#endif
