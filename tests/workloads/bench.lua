@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 -- A fixed job for the Lua interpreter that visits most of it. The same scale gives the same output
--- and, but for hash seeds, the same work. Usage: lua bench.lua [SCALE]	(default: 20)
-local scale = tonumber(arg and arg[1]) or 20
+-- and, but for hash seeds, the same work. Usage: lua bench.lua [SCALE]	(default: 100)
+local scale = tonumber(arg and arg[1]) or 100
 
 local state = 12345
 local function random(limit)
