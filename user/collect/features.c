@@ -130,6 +130,16 @@ static int try_multi(uint32_t attach_type, int32_t pid, int expected)
 	return link < 0 && link != -EINVAL && link != -EBADF ? link : -ENOSYS;
 }
 
+int feature_try_multi(void)
+{
+	return try_multi(UPROBE_ATTACH_MULTI, 0, -EBADF);
+}
+
+int feature_try_process_filter(void)
+{
+	return try_multi(UPROBE_ATTACH_MULTI, -1, -EINVAL);
+}
+
 static int try_host_pids(void)
 {
 	struct stat status;
@@ -151,13 +161,11 @@ void features_detect(struct features *ret_features)
 	feature_store(ret_features, FEATURE_TASK_STORAGE, try_helper(BPF_FUNC_task_storage_get));
 	feature_store(ret_features, FEATURE_ATTACH_COOKIE, try_helper(BPF_FUNC_get_attach_cookie));
 	feature_store(ret_features, FEATURE_PERF_UPROBE, uprobe_perf_type());
-	feature_store(
-	    ret_features, FEATURE_UPROBE_MULTI, try_multi(UPROBE_ATTACH_MULTI, 0, -EBADF));
+	feature_store(ret_features, FEATURE_UPROBE_MULTI, feature_try_multi());
 	feature_store(
 	    ret_features, FEATURE_UPROBE_SESSION, try_multi(UPROBE_ATTACH_SESSION, 0, -EBADF));
 	if (ret_features->has[FEATURE_UPROBE_MULTI])
-		feature_store(ret_features, FEATURE_PROCESS_FILTER,
-		    try_multi(UPROBE_ATTACH_MULTI, -1, -EINVAL));
+		feature_store(ret_features, FEATURE_PROCESS_FILTER, feature_try_process_filter());
 	/* Later kernels have the type too, repaired, but nothing tells them apart: stay careful. */
 	feature_store(ret_features, FEATURE_KEEPS_NOP5, has_trampoline ? -ENOTSUP : 0);
 	feature_store(ret_features, FEATURE_EMULATES_NOPS, nop_probe_emulated());

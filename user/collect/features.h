@@ -68,6 +68,10 @@ const char *feature_reason(const struct features *features, enum feature feature
 /* Can anything be measured? 0, or -EPERM or -ENOSYS with what is missing. */
 int features_check(const struct features *features, struct failure *failure);
 
+/* Has the kernel multi links, and do their pid filters work? 0 or -errno. */
+int feature_try_multi(void);
+int feature_try_process_filter(void);
+
 /* A program on uprobes that does nothing, to try links with; a descriptor or -errno. */
 int feature_load_empty(uint32_t attach_type);
 
