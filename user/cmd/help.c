@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The help page of each subcommand: how it is called, its options, and three examples.
+#include "cmd/cmd.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "cmd/options.h"
+
+struct example {
+	const char *command, *meaning;
+};
+
+static const struct help_page {
+	const char *name, *summary, *usage;
+	enum options_command measures; /* 0: not a measuring command; its options are below */
+	const char *options;
+	struct example examples[3];
+	const char *exit_status;
+} pages[] = {
+    {"run", "start a command, measure it to its end, print the report",
+	"lprof run [OPTION...] [-o FILE]... [--] CMD [ARG...]", OPTIONS_RUN, NULL,
+	{{"lprof run -l parse_line -- ./server --once", "time each line of parse_line()"},
+	    {"lprof run -f 'http_*' -f libssl.so.3:SSL_read -- ./server",
+		"time functions of the program and of a library"},
+	    {"lprof run -l 'cache.c:*' --rate 0.1 -o job.lprof -- ./job input",
+		"time one call in ten of all functions in cache.c; write a file"}},
+	"that of CMD (128+N if signal N ended it); 125 if lprof failed, 126 if CMD could not be\n"
+	"started, 127 if it was not found"},
+    {"record", "measure running processes",
+	"lprof record -p PID[,PID...] [-d DURATION] [OPTION...] [-o FILE]...", OPTIONS_RECORD, NULL,
+	{{"lprof record -p 1234 -d 10s -l handle_request", "time each line for ten seconds"},
+	    {"lprof record -p \"$(pidof -S , nginx)\" -f 'ngx_http_*' -o nginx.json",
+		"time functions of all workers until Ctrl-C"},
+	    {"lprof record -p 1234 -d 1m -f 'db::Query::*' --rate 0.01",
+		"time one call in a hundred of a class's methods"}},
+	NULL},
+    {"plan", "show where probes would go and what they would cost",
+	"lprof plan [-p PID] [OPTION...] [IMAGE]", OPTIONS_PLAN, NULL,
+	{{"lprof plan -l parse_line ./server", "sites, instructions and prices of one function"},
+	    {"lprof plan -p 1234 -f 'libc.so.6:mem*'", "in a library that a process maps"},
+	    {"lprof plan --json -l 'cache.c:*' ./server | jq '.left_out'",
+		"what cannot be probed, and why"}},
+	NULL},
+    {"report", "print profiles", "lprof report [OPTION...] FILE...", 0,
+	"  --lines           only the tables of lines\n"
+	"  --functions       only the table of functions\n"
+	"  --sort KEY        order of the functions, such as total, self or calls\n"
+	"  -u UNIT           unit of times: ns, us, ms or s (adapts otherwise)\n"
+	"  -z                leave out functions that were not called\n"
+	"  --json            print the profile and errors as JSON\n"
+	"  --color=WHEN      always, never or auto\n",
+	{{"lprof report job.lprof", "tables of lines and of functions"},
+	    {"lprof report --functions --sort self job.json", "where time was spent itself"},
+	    {"lprof report -z -u us monday.json tuesday.json", "two profiles, in microseconds"}},
+	NULL},
+    {"export", "convert a profile, by the extension of the output",
+	"lprof export FILE -o OUT [--shadow DIR]", 0,
+	"  -o OUT            file to write: .lprof, .json or .txt\n"
+	"  --shadow DIR      for .lprof: also write companion sources, which line_profiler's\n"
+	"                    viewer can show\n"
+	"  --json            print errors as JSON\n",
+	{{"lprof export job.json -o job.lprof --shadow shadow",
+	     "then: python3 -m line_profiler job.lprof"},
+	    {"lprof export job.lprof -o job.json", "the native profile, for jq"},
+	    {"lprof export job.lprof -o report.txt", "the report"}},
+	NULL},
+    {"diff", "compare two profiles line by line", "lprof diff [OPTION...] BASE NEW", 0,
+	"  -u UNIT           unit of times: ns, us, ms or s (adapts otherwise)\n"
+	"  --json            print the comparison and errors as JSON\n"
+	"  --color=WHEN      always, never or auto\n",
+	{{"lprof diff before.lprof after.lprof", "what changed; * marks changes outside noise"},
+	    {"lprof diff -u ms before.json after.json", "in milliseconds"},
+	    {"lprof diff --json before.json after.json | jq .", "for a program"}},
+	NULL},
+    {"merge", "add profiles up", "lprof merge FILE... -o OUT", 0,
+	"  -o OUT            file to write: .lprof, .json or .txt\n"
+	"  --json            print errors as JSON\n",
+	{{"lprof merge worker-*.lprof -o all.lprof", "one profile of all workers"},
+	    {"lprof merge monday.json tuesday.json -o week.json", "of several runs"},
+	    {"lprof merge a.lprof b.lprof -o both.txt", "straight to a report"}},
+	NULL},
+    {"doctor", "what this kernel, these privileges and an image allow",
+	"lprof doctor [--json] [IMAGE]", 0, "  --json            print the findings as JSON\n",
+	{{"lprof doctor", "what works here, and why something does not"},
+	    {"lprof doctor ./server", "also what this program's debug information allows"},
+	    {"lprof doctor --json | jq .", "for a program"}},
+	NULL},
+};
+
+static const struct help_page *find_page(const char *command)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++)
+		if (!strcmp(pages[i].name, command))
+			return &pages[i];
+	return NULL;
+}
+
+const char *cmd_summary(const char *command)
+{
+	const struct help_page *page = find_page(command);
+
+	return page ? page->summary : NULL;
+}
+
+void cmd_help(const char *command, FILE *stream)
+{
+	const struct help_page *page = find_page(command);
+
+	assert(page);
+	fprintf(stream, "usage: %s\n\n%c%s.\n\nOptions:\n", page->usage,
+	    page->summary[0] - 'a' + 'A', page->summary + 1);
+	if (page->measures)
+		measure_options_help(page->measures, stream);
+	else
+		fputs(page->options, stream);
+	fputs("\nExamples:\n", stream);
+	for (size_t i = 0; i < ARRAY_SIZE(page->examples); i++)
+		fprintf(stream, "  %s\n      %s\n", page->examples[i].command,
+		    page->examples[i].meaning);
+	fprintf(stream, "\nExit status: %s.\n",
+	    page->exit_status ? page->exit_status : "0, 1 if it failed, 2 if it was misused");
+}
