@@ -61,6 +61,69 @@ struct profile_function *profile_add_function(struct profile *profile)
 	return &profile->functions.items[profile->functions.count - 1];
 }
 
+const struct profile_image *profile_image_of(
+    const struct profile *profile, const struct profile_function *function)
+{
+	return function->image < profile->images.count ? &profile->images.items[function->image]
+						       : NULL;
+}
+
+static int line_compare(const void *left, const void *right)
+{
+	const struct profile_line *a = left, *b = right;
+	int order = a->file == b->file ? 0 : strcmp(a->file, b->file);
+
+	return order ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+static int bucket_compare(const void *left, const void *right)
+{
+	const struct profile_bucket *a = left, *b = right;
+
+	return (a->upper_ns > b->upper_ns) - (a->upper_ns < b->upper_ns);
+}
+
+void profile_sort(struct profile *profile)
+{
+	ARRAY_FOREACH (function, &profile->functions) {
+		if (function->lines.count)
+			qsort(function->lines.items, function->lines.count,
+			    sizeof(*function->lines.items), line_compare);
+		if (function->histogram.count)
+			qsort(function->histogram.items, function->histogram.count,
+			    sizeof(*function->histogram.items), bucket_compare);
+	}
+}
+
+static int omission_compare(const void *left, const void *right)
+{
+	const struct profile_omission *a = *(const struct profile_omission *const *)left;
+	const struct profile_omission *b = *(const struct profile_omission *const *)right;
+	int order;
+
+	if (a->function != b->function)
+		return a->function < b->function ? -1 : 1;
+	order = strcmp(a->file, b->file);
+	if (order)
+		return order;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return strcmp(a->reason, b->reason);
+}
+
+const struct profile_omission **profile_order_omissions(const struct profile *profile)
+{
+	size_t count = profile->omissions.count;
+	const struct profile_omission **order = calloc(count + 1, sizeof(*order));
+
+	if (!order)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		order[i] = &profile->omissions.items[i];
+	qsort(order, count, sizeof(*order), omission_compare);
+	return order;
+}
+
 void profile_account(struct profile *profile)
 {
 	profile->accounting = (struct profile_accounting){0};

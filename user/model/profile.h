@@ -47,6 +47,8 @@ struct profile_caller {
 };
 #define PROFILE_NO_FUNCTION UINT32_MAX
 
+#define PROFILE_NO_IMAGE UINT32_MAX
+
 struct profile_line {
 	const char *file;
 	uint32_t line;
@@ -65,7 +67,7 @@ struct profile_accounting {
 
 struct profile_function {
 	const char *name, *linkage_name;
-	uint32_t image;           /* index into images */
+	uint32_t image;           /* index into images, or PROFILE_NO_IMAGE: a foreign file */
 	const char *file;         /* "" without debug information */
 	uint32_t line;            /* 0 without debug information */
 	uint64_t calls;           /* exact, at any rate */
@@ -140,6 +142,19 @@ const char *profile_intern(struct profile *profile, const char *text);
 
 /* Appends a zeroed function; NULL: no memory. The pointer is good until the next append. */
 struct profile_function *profile_add_function(struct profile *profile);
+
+/* The function's image, or NULL. */
+const struct profile_image *profile_image_of(
+    const struct profile *profile, const struct profile_function *function);
+
+/* Puts every function's lines and buckets into the order that struct profile promises. */
+void profile_sort(struct profile *profile);
+
+/*
+ * Pointers to all omissions, ordered by function, file and line; the caller frees the array, not
+ * what it points to. NULL: no memory.
+ */
+const struct profile_omission **profile_order_omissions(const struct profile *profile);
 
 /* a + b, but never beyond what a file can say (2^63 - 1): hostile files must not wrap sums. */
 uint64_t profile_sum(uint64_t a, uint64_t b);

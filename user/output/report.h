@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report for people: line_profiler's table for each function whose lines were measured,
+ * cProfile's table for all functions, then what the probes cost and what was not measured.
+ */
+#ifndef LPROF_OUTPUT_REPORT_H
+#define LPROF_OUTPUT_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/profile.h"
+#include "output/source.h"
+
+/* REPORT_SORT(id, key, order as pstats names it). Keys with the same id are the same order. */
+#define REPORT_SORTS(SORT)                                \
+	SORT(CUMULATIVE, "cumulative", "cumulative time") \
+	SORT(CUMULATIVE, "cumtime", "cumulative time")    \
+	SORT(CUMULATIVE, "total", "cumulative time")      \
+	SORT(SELF, "tottime", "internal time")            \
+	SORT(SELF, "time", "internal time")               \
+	SORT(SELF, "self", "internal time")               \
+	SORT(CALLS, "calls", "call count")                \
+	SORT(CALLS, "ncalls", "call count")               \
+	SORT(PRIMITIVE, "pcalls", "primitive call count") \
+	SORT(FILE, "filename", "file name")               \
+	SORT(FILE, "file", "file name")                   \
+	SORT(FILE, "module", "file name")                 \
+	SORT(LINE, "line", "line number")                 \
+	SORT(NAME, "name", "function name")               \
+	SORT(PLACE, "nfl", "name/file/line")              \
+	SORT(STANDARD, "stdname", "standard name")
+
+enum report_sort {
+	REPORT_SORT_CUMULATIVE,
+	REPORT_SORT_SELF,
+	REPORT_SORT_CALLS,
+	REPORT_SORT_PRIMITIVE,
+	REPORT_SORT_FILE,
+	REPORT_SORT_LINE,
+	REPORT_SORT_NAME,
+	REPORT_SORT_PLACE,
+	REPORT_SORT_STANDARD,
+};
+
+struct report_options {
+	bool lines, functions; /* neither: both, as far as the profile has them */
+	enum report_sort sort; /* of the function table */
+	double unit;           /* seconds; 0: the finest whose largest number fits the columns */
+	bool skip_zero;        /* leave out functions without calls and time */
+	bool color;            /* heat, by ANSI escapes */
+};
+
+/* Prints the report. Errors of the stream are the caller's; -ENOMEM otherwise. */
+int report_print(const struct profile *profile, FILE *stream, const struct report_options *options);
+
+/* The sort of a key ("cumtime"), or of its unambiguous beginning; false: unknown. */
+bool report_parse_sort(const char *text, enum report_sort *ret_sort);
+
+/* "ns", "us", "ms", "s", or seconds as line_profiler's -u takes them ("1e-6"); false: neither. */
+bool report_parse_unit(const char *text, double *ret_unit);
+
+/* Seconds of the unit in which no time of the profile outgrows its column. */
+double report_unit(const struct profile *profile);
+
+/*
+ * For --color=always|auto|never: whether to colour `stream`. Auto: a terminal that is not dumb,
+ * without NO_COLOR. False: `when` is none of them.
+ */
+bool report_parse_color(const char *when, FILE *stream, bool *ret_color);
+
+/*
+ * The parts, for report.c.
+ */
+void report_lines(const struct profile *profile, size_t index, const struct source *source,
+    const struct profile_omission *const *omissions, double unit, FILE *stream,
+    const struct report_options *options);
+int report_functions(
+    const struct profile *profile, double unit, FILE *stream, const struct report_options *options);
+void report_cost(const struct profile *profile, FILE *stream);
+
+/* "1.23 us": three digits and a unit. */
+#define REPORT_DURATION_MAX 32
+const char *report_duration(double ns, char text[REPORT_DURATION_MAX]);
+
+/* One decimal, more where that would show nothing of a number that is not 0, and three digits and
+ * a power where it does not fit: what `width` columns hold. */
+#define REPORT_NUMBER_MAX 40
+const char *report_number(double number, int decimals, int width, char text[REPORT_NUMBER_MAX]);
+
+/* The share of calls that was timed is not all: totals are of those only. */
+bool report_is_partial(const struct profile_function *function);
+
+/* The total of all calls, estimated from the timed ones. */
+double report_estimate(const struct profile_function *function, int64_t ns);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Source files as lines. The path comes out of a profile: whatever is no regular file is missing.
+ */
+#ifndef LPROF_OUTPUT_SOURCE_H
+#define LPROF_OUTPUT_SOURCE_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+struct source {
+	const char *path; /* the caller's */
+	char *text;
+	time_t modified;
+	ARRAY(const char *) lines; /* without their line ends; lines.items[0] is line 1 */
+};
+
+/* NULL: missing, unreadable or beyond 64 MiB. */
+struct source *source_open(const char *path);
+void source_free(struct source *source);
+DEFINE_CLEANUP(struct source *, source_free)
+
+/* The text of a line from 1, or NULL: the file has no such line. `source` may be NULL. */
+const char *source_line(const struct source *source, uint64_t line);
+
+#endif
