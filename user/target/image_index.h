@@ -60,6 +60,12 @@ struct address_range {
 	uint64_t low, high;
 };
 
+/* Another name of a copy in the symbol tables, as found there but without a version. */
+struct function_alias {
+	const char *name;
+	uint32_t copy;
+};
+
 /* All ranges of all copies, sorted by address, not overlapping. */
 struct code_range {
 	uint64_t low, high;
@@ -109,6 +115,7 @@ struct image_index {
 	ARRAY(struct source_function) functions; /* sorted by name */
 	ARRAY(struct function_copy) copies;
 	ARRAY(struct address_range) copy_ranges;
+	ARRAY(struct function_alias) aliases; /* sorted by name */
 	ARRAY(struct code_range) ranges;
 	ARRAY(struct line_row) rows; /* sorted by address */
 	ARRAY(struct inlined_range) inlined;

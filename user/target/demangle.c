@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Turns C++ and Rust symbol names into what people type, with libiberty's demanglers.
+#include "target/demangle.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <libiberty/demangle.h>
+
+#include "base/strings.h"
+
+#define SYMBOL_MAX 4096 /* longer names are left as they are: libiberty's time can explode */
+
+struct output {
+	char *text;
+	size_t used, size;
+};
+
+static void output_append(const char *text, size_t length, void *context)
+{
+	struct output *output = context;
+
+	if (output->used + length < output->size)
+		memcpy(output->text + output->used, text, length);
+	output->used += length;
+}
+
+/* Where one ".word" or ".word.number" before `end` begins; `end` if there is none. */
+static size_t suffix_start(const char *symbol, size_t end)
+{
+	static const char *const words[] = {"constprop", "isra", "part", "cold", "lto_priv", "llvm",
+	    "localalias", "specialized", "resolver", "warm", "hot", "ltrans", "clone", "alias"};
+	size_t start = end;
+
+	while (start > 0 && (isdigit((unsigned char)symbol[start - 1])))
+		start--;
+	if (start == end || start == 0 || symbol[start - 1] != '.')
+		start = end;
+	else
+		start--;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		size_t length = strlen(words[i]);
+
+		if (start > length + 1 && symbol[start - length - 1] == '.' &&
+		    !memcmp(symbol + start - length, words[i], length))
+			return start - length - 1;
+	}
+	return end;
+}
+
+size_t demangle_base_length(const char *symbol)
+{
+	size_t length = strlen(symbol);
+
+	for (;;) {
+		size_t shorter = suffix_start(symbol, length);
+
+		if (shorter == length)
+			return length;
+		length = shorter;
+	}
+}
+
+static bool is_rust(const char *symbol, size_t length)
+{
+	const char *hash;
+
+	if (string_starts(symbol, "_R"))
+		return true;
+	/* Legacy: _ZN...17h<16 hexadecimal digits>E */
+	if (length < 25 || symbol[length - 1] != 'E')
+		return false;
+	hash = symbol + length - 20;
+	if (memcmp(hash, "17h", 3) != 0)
+		return false;
+	for (size_t i = 3; i < 19; i++)
+		if (!isxdigit((unsigned char)hash[i]))
+			return false;
+	return true;
+}
+
+bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_t size)
+{
+	struct output output = {ret_text, 0, size};
+	size_t length;
+	char base[SYMBOL_MAX];
+	bool done;
+
+	if (symbol[0] != '_' || (symbol[1] != 'Z' && symbol[1] != 'R'))
+		return false;
+	length = demangle_base_length(symbol);
+	if (length >= sizeof(base))
+		return false;
+	memcpy(base, symbol, length);
+	base[length] = '\0';
+	if (is_rust(base, length)) {
+		done = rust_demangle_callback(base,
+		    DMGL_RUST | (form == DEMANGLE_NAME ? 0 : DMGL_VERBOSE), output_append, &output);
+	} else {
+		int options = form == DEMANGLE_NAME ? DMGL_NO_OPTS : DMGL_PARAMS | DMGL_ANSI;
+
+		if (form == DEMANGLE_FULL)
+			options |= DMGL_RET_DROP;
+		done = cplus_demangle_v3_callback(base, options, output_append, &output);
+	}
+	if (!done || output.used >= size || output.used == 0)
+		return false;
+	ret_text[output.used] = '\0';
+	return true;
+}
+
+/* Whether the '<' at `at` belongs to the name operator<, operator<<, operator<= or operator<=>. */
+static bool is_operator(const char *name, const char *at)
+{
+	static const char word[] = "operator";
+	const size_t length = sizeof(word) - 1;
+
+	while (at > name && (at[-1] == '<'))
+		at--;
+	return (size_t)(at - name) >= length && !memcmp(at - length, word, length) &&
+	       ((size_t)(at - name) == length || at[-length - 1] == ':');
+}
+
+void demangle_drop_arguments(char *name)
+{
+	char *write = name;
+	int depth = 0;
+
+	for (const char *read = name; *read; read++) {
+		bool arrow = *read == '>' && read > name && read[-1] == '-';
+		/* A name that begins with '<' is Rust's <T as Trait>: no list of arguments. */
+		bool opens = *read == '<' && write > name && !is_operator(name, read);
+
+		if (depth == 0 && !opens) {
+			*write++ = *read;
+			continue;
+		}
+		if (depth == 0 && write - name > 2 && write[-1] == ':' && write[-2] == ':')
+			write -= 2; /* Rust's f::<T> */
+		if (*read == '<')
+			depth++;
+		else if (*read == '>' && !arrow)
+			depth--;
+	}
+	*write = '\0';
+}
