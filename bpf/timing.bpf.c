@@ -252,6 +252,42 @@ static __always_inline void play_exit(struct hit *hit)
 		count_loss(LOSS_EXIT_WITHOUT_ENTRY);
 }
 
+/* Whether a conditional jump will be taken: Intel SDM vol. 1, appendix B, by the opcode's low bits.
+ */
+static __always_inline bool condition_holds(__u64 flags, __u32 condition)
+{
+	bool carry = flags & 0x1, parity = flags & 0x4, zero = flags & 0x40;
+	bool sign = flags & 0x80, overflow = flags & 0x800, holds = false;
+
+	switch (condition >> 1) {
+	case 0:
+		holds = overflow;
+		break;
+	case 1:
+		holds = carry;
+		break;
+	case 2:
+		holds = zero;
+		break;
+	case 3:
+		holds = carry || zero;
+		break;
+	case 4:
+		holds = sign;
+		break;
+	case 5:
+		holds = parity;
+		break;
+	case 6:
+		holds = sign != overflow;
+		break;
+	case 7:
+		holds = zero || sign != overflow;
+		break;
+	}
+	return condition & 1 ? !holds : holds;
+}
+
 /* A frame for a line whose function's entry was not seen. */
 static __always_inline struct frame *push_adopted(struct hit *hit)
 {
@@ -311,7 +347,7 @@ static __always_inline void play_line(struct hit *hit)
 }
 
 /* Entry, then line, then exit: an exit instruction that is a line is still inside the function. */
-static __always_inline enum entry_outcome play_roles(struct hit *hit)
+static __always_inline enum entry_outcome play_roles(struct hit *hit, __u64 flags)
 {
 	enum entry_outcome outcome = ENTRY_NOT_TIMED;
 	__u16 roles = hit->site->roles;
@@ -320,7 +356,8 @@ static __always_inline enum entry_outcome play_roles(struct hit *hit)
 		outcome = play_entry(hit);
 	if (roles & SITE_LINE)
 		play_line(hit);
-	if (roles & SITE_EXIT)
+	if (roles & SITE_EXIT &&
+	    (!(roles & SITE_CONDITIONAL) || condition_holds(flags, SITE_CONDITION(roles))))
 		play_exit(hit);
 	return outcome;
 }
@@ -344,7 +381,7 @@ static __always_inline enum entry_outcome handle_site(struct registers *register
 	hit.sp = registers->rsp + hit.site->stack_offset;
 	if (!hit_begin(&hit, registers, cost))
 		return ENTRY_NOT_TIMED;
-	outcome = play_roles(&hit);
+	outcome = play_roles(&hit, registers->flags);
 	hit_end(&hit, cost);
 	return outcome;
 }

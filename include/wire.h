@@ -29,7 +29,8 @@ enum site_role {
 	SITE_PART = 1 << 4, /* entry of an outlined part: no call when its own function called it */
 	SITE_LOOP =
 	    1 << 5, /* an ENTRY that a branch of its own function also reaches: no new call */
-	SITE_SILENT = 1 << 6, /* a LINE that only moves time: nobody reads its counter */
+	SITE_SILENT = 1 << 6,      /* a LINE that only moves time: nobody reads its counter */
+	SITE_CONDITIONAL = 1 << 7, /* an EXIT by a conditional jump: only if its condition holds */
 };
 
 /* How the kernel executes the probed instruction: decides what a hit costs. */
@@ -44,6 +45,10 @@ enum cost_class {
 
 #define NO_FUNCTION 0xffffffffu /* the id of "no function": a host that nobody asked for */
 #define NO_SITE     0xffffffffu
+
+/* Of a conditional exit: the low four bits of the jump's opcode, kept in the roles' upper bits. */
+#define SITE_CONDITION_SHIFT  8
+#define SITE_CONDITION(roles) (((roles) >> SITE_CONDITION_SHIFT) & 0xf)
 
 /* One table row that time at a site belongs to: a line of `function`. */
 struct charge {

@@ -28,6 +28,7 @@ struct plan_kernel {
 
 struct plan_options {
 	enum plan_exit exit;
+	uint32_t traits; /* enum image_language_traits of all images of the target, or'ed */
 	struct plan_kernel kernel;
 };
 
