@@ -346,14 +346,20 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 	return 0;
 }
 
-void attach_free(struct attachment *attachment)
+void attach_close(struct attachment *attachment)
 {
-	if (!attachment)
-		return;
 	ARRAY_FOREACH (link, &attachment->multi_links)
 		close(*link);
 	ARRAY_FOREACH (link, &attachment->perf_links)
 		close(*link);
+	attachment->multi_links.count = attachment->perf_links.count = 0;
+}
+
+void attach_free(struct attachment *attachment)
+{
+	if (!attachment)
+		return;
+	attach_close(attachment);
 	ARRAY_FREE(&attachment->multi_links);
 	ARRAY_FREE(&attachment->perf_links);
 	ARRAY_FREE(&attachment->refusals);

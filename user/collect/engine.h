@@ -44,6 +44,9 @@ DEFINE_CLEANUP(struct engine *, engine_free)
 /* Makes a process a target (its later children too if following). */
 int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure);
 
+/* How many targets live, children that were followed included. */
+size_t engine_count_targets(const struct engine *engine);
+
 /* Attaches every site; the gate stays closed. */
 int engine_attach(struct engine *engine, struct failure *failure);
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a hit costs on this machine, measured by the very programs that will run, on code of lprof's
+ * own. The costs are what the engine subtracts from times, and what reports say of overhead.
+ *
+ * How. Line sites stand one after the other in code that takes no time, so each stay from one
+ * clock reading to the next is nothing but cost: what comes after the reading of the first hit,
+ * and before the reading of the second. With L an emulated line site and X a site of another
+ * class, three stays tell all:
+ *	L -> L	after(L) + before(L)	the whole cost of a hit of L
+ *	L -> X	after(L) + before(X)
+ *	X -> L	after(X) + before(L)
+ * How L's own cost splits into before and after cannot be seen, and need not be: every time that
+ * is measured begins and ends at a reading, so that what is added to all `before`s and taken from
+ * all `after`s cancels. It is split in halves.
+ */
+#ifndef LPROF_COLLECT_CALIBRATE_H
+#define LPROF_COLLECT_CALIBRATE_H
+
+#include "collect/costs.h"
+#include "collect/engine.h"
+
+/*
+ * The costs of hits attached by `method`: from the cache of this boot, or measured (under a
+ * second). Where that fails all are zero and `known` is false: times stay uncorrected.
+ */
+void calibrate_costs(enum attach_method method, struct costs *ret_costs);
+
+#endif

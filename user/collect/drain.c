@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Builds a profile from the kernel's counters.
+#include "collect/drain.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "collect/drain_edges.h"
+#include "model/distribution.h"
+
+/* Calibration can err by more than a short stay took: a sum below zero is none. */
+static int64_t not_negative(int64_t sum)
+{
+	return sum > 0 ? sum : 0;
+}
+
+static int drain_host(const struct drain_input *input, struct profile *profile)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	struct utsname system;
+
+	profile->started_ns = input->started_ns;
+	profile->duration_ns = input->duration_ns;
+	profile->host.cpus = processors > 0 ? (uint32_t)processors : 1;
+	profile->host.clock = profile_intern(profile, "CLOCK_MONOTONIC");
+	profile->host.kernel =
+	    profile_intern(profile, uname(&system) == 0 ? system.release : "unknown");
+	return profile->host.clock && profile->host.kernel ? 0 : -ENOMEM;
+}
+
+static int drain_images(const struct drain_input *input, struct profile *profile)
+{
+	ARRAY_FOREACH (image, &input->plan->images) {
+		struct profile_image copy = {
+		    .path = profile_intern(profile, image->path),
+		    .build_id = profile_intern(profile, image->build_id),
+		};
+
+		if (!copy.path || !copy.build_id || ARRAY_APPEND(&profile->images, copy))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static enum profile_exit exit_of(const struct plan_function *planned)
+{
+	return planned->exit == PLAN_EXIT_RETURN  ? PROFILE_EXIT_RETURN
+	       : planned->exit == PLAN_EXIT_SITES ? PROFILE_EXIT_SITES
+						  : PROFILE_EXIT_NONE;
+}
+
+static void drain_counts(struct profile_function *function, const struct function_counters *counted)
+{
+	function->calls = counted->entries;
+	function->timed_calls = counted->closed;
+	function->primitive_calls = counted->primitive;
+	if (counted->untimed && counted->opened)
+		function->primitive_calls =
+		    (uint64_t)((double)(counted->entries - counted->lost) *
+			       (double)counted->primitive / (double)counted->opened);
+	function->total_ns = not_negative(counted->total_ns);
+	function->self_ns = not_negative(counted->self_ns);
+	function->raw_total_ns = counted->raw_total_ns;
+	function->min_ns = counted->min_ns;
+	function->max_ns = counted->max_ns;
+	function->accounting = (struct profile_accounting){
+	    .entries = counted->entries,
+	    .exits = counted->exits,
+	    .open = counted->opened - counted->closed,
+	    .unwound = counted->unwound,
+	    .untimed = counted->untimed,
+	    .lost = counted->lost,
+	};
+}
+
+static int drain_function(const struct drain_input *input, uint32_t id, struct profile *profile)
+{
+	const struct plan_function *planned = &input->plan->functions.items[id];
+	struct profile_function *function = profile_add_function(profile);
+	uint64_t buckets[HISTOGRAM_BUCKETS];
+	struct function_counters counted;
+
+	if (!function)
+		return -ENOMEM;
+	function->name = profile_intern(profile, planned->name);
+	function->linkage_name = profile_intern(profile, planned->linkage_name);
+	function->file = profile_intern(profile, planned->file);
+	if (!function->name || !function->linkage_name || !function->file)
+		return -ENOMEM;
+	function->line = planned->line;
+	function->image = planned->image;
+	function->exit = exit_of(planned);
+	function->rate = (double)input->counters->functions[id].threshold / counters_threshold(1.0);
+	function->lines_measured = planned->lines;
+	function->inlined_copies = planned->inlined_copies;
+	counters_function(input->counters, id, &counted);
+	drain_counts(function, &counted);
+	counters_histogram(input->counters, id, buckets);
+	return distribution_store(function, buckets);
+}
+
+/* Lines whose counts miss a site that the kernel refused must not show the rest as the count. */
+static void mark_uncounted_lines(const struct drain_input *input, bool *uncounted)
+{
+	if (!input->attachment)
+		return;
+	ARRAY_FOREACH (term, &input->plan->counts)
+		ARRAY_FOREACH (refusal, &input->attachment->refusals)
+			if (refusal->site == term->site)
+				uncounted[term->line] = true;
+}
+
+static int drain_line(const struct drain_input *input, uint32_t id, uint64_t hits, bool uncounted,
+    struct profile *profile)
+{
+	const struct plan_line *planned = &input->plan->lines.items[id];
+	struct profile_function *function = &profile->functions.items[planned->function];
+	struct line_counters counted;
+	struct profile_line line = {
+	    .file = profile_intern(profile, planned->file),
+	    .line = planned->line,
+	    .hits = uncounted ? 0 : hits,
+	    .sites = uncounted ? 0 : planned->sites,
+	    .timing = planned->shared ? PROFILE_TIMING_SHARED : PROFILE_TIMING_OWN,
+	};
+
+	counters_line(input->counters, id, &counted);
+	line.total_ns = not_negative(counted.total_ns);
+	line.self_ns = not_negative(counted.self_ns);
+	line.max_ns = counted.max_ns;
+	return line.file && ARRAY_APPEND(&function->lines, line) == 0 ? 0 : -ENOMEM;
+}
+
+static int drain_lines(const struct drain_input *input, struct profile *profile)
+{
+	const struct plan *plan = input->plan;
+	CLEANUP_FREE uint64_t *sites = calloc(plan->sites.count + 1, sizeof(*sites));
+	CLEANUP_FREE uint64_t *lines = calloc(plan->lines.count + 1, sizeof(*lines));
+	CLEANUP_FREE bool *uncounted = calloc(plan->lines.count + 1, sizeof(*uncounted));
+	int error = 0;
+
+	if (!sites || !lines || !uncounted)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < plan->sites.count; i++)
+		sites[i] = counters_site_hits(input->counters, i);
+	plan_count_lines(plan, sites, lines);
+	mark_uncounted_lines(input, uncounted);
+	for (uint32_t i = 0; i < plan->lines.count && !error; i++)
+		error = drain_line(input, i, lines[i], uncounted[i], profile);
+	return error;
+}
+
+/* Where lines were measured a function's times are their sums, so that tables add up. */
+static void sum_lines(struct profile *profile)
+{
+	ARRAY_FOREACH (function, &profile->functions) {
+		if (!function->lines_measured)
+			continue;
+		function->total_ns = function->self_ns = 0;
+		ARRAY_FOREACH (line, &function->lines) {
+			function->total_ns += line->total_ns;
+			function->self_ns += line->self_ns;
+		}
+	}
+}
+
+static int add_omission(
+    struct profile *profile, uint32_t function, const char *file, uint32_t line, const char *reason)
+{
+	struct profile_omission omission = {
+	    .function = function,
+	    .file = profile_intern(profile, file),
+	    .line = line,
+	    .reason = profile_intern(profile, reason),
+	};
+
+	if (!omission.file || !omission.reason)
+		return -ENOMEM;
+	return ARRAY_APPEND(&profile->omissions, omission);
+}
+
+static int add_refusal(
+    const struct plan *plan, const struct attach_refusal *refusal, struct profile *profile)
+{
+	const struct plan_site *site = &plan->sites.items[refusal->site];
+	const char *reason = attach_refusal_reason(refusal->error);
+	int error = 0;
+
+	if (site->roles & (SITE_ENTRY | SITE_EXIT) && site->function != NO_FUNCTION)
+		error = add_omission(profile, site->function, "", 0, reason);
+	for (size_t i = 0; i < site->charge_count && !error; i++) {
+		const struct plan_line *line = &plan->lines.items[site->charges[i].line];
+
+		error = add_omission(profile, line->function, line->file, line->line, reason);
+	}
+	return error;
+}
+
+static int drain_omissions(const struct drain_input *input, struct profile *profile)
+{
+	int error = 0;
+
+	ARRAY_FOREACH (left_out, &input->plan->left_out) {
+		error = add_omission(
+		    profile, left_out->function, left_out->file, left_out->line, left_out->reason);
+		if (error)
+			return error;
+	}
+	if (!input->attachment)
+		return 0;
+	ARRAY_FOREACH (refusal, &input->attachment->refusals) {
+		error = add_refusal(input->plan, refusal, profile);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static double cost_of(const struct costs *costs, enum cost_class class)
+{
+	return (double)(costs->before_ns[class] + costs->after_ns[class]);
+}
+
+static void drain_cost(const struct drain_input *input, struct profile *profile)
+{
+	struct profile_cost *cost = &profile->cost;
+	struct shard_counters counted;
+
+	counters_shards(input->counters, &counted);
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		cost->hits += counted.hits[class];
+		cost->overhead_ns += counted.hits[class] * (input->costs->before_ns[class] +
+							       input->costs->after_ns[class]);
+	}
+	cost->emulated_ns = cost_of(input->costs, COST_EMULATED);
+	cost->stepped_ns = cost_of(input->costs, COST_STEPPED);
+	cost->return_ns = cost_of(input->costs, COST_RETURN);
+	if (input->duration_ns)
+		cost->share_of_cpu = (double)cost->overhead_ns / (double)input->duration_ns;
+	cost->bystander_hits = counted.bystander_hits;
+	memcpy(profile->losses, counted.losses, sizeof(profile->losses));
+	profile->losses[LOSS_MISSED] += input->missed;
+}
+
+int drain_profile(
+    const struct drain_input *input, struct profile **ret_profile, struct failure *failure)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_new();
+	int error = profile ? drain_host(input, profile) : -ENOMEM;
+
+	if (!error)
+		error = drain_images(input, profile);
+	for (uint32_t i = 0; i < input->plan->functions.count && !error; i++)
+		error = drain_function(input, i, profile);
+	if (!error)
+		error = drain_lines(input, profile);
+	if (!error)
+		error = drain_edges(input->edges, input->edges_max, profile);
+	if (!error)
+		error = drain_omissions(input, profile);
+	if (error)
+		return failure_set(
+		    failure, -error, "cannot read the kernel's counters: %s", strerror(-error));
+	sum_lines(profile);
+	drain_cost(input, profile);
+	profile_account(profile);
+	*ret_profile = TAKE(profile);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the kernel's counters to a profile: sums, names, and what was lost on the way. */
+#ifndef LPROF_COLLECT_DRAIN_H
+#define LPROF_COLLECT_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/failure.h"
+#include "collect/attach.h"
+#include "collect/costs.h"
+#include "collect/counters.h"
+#include "model/profile.h"
+#include "target/plan.h"
+
+struct drain_input {
+	const struct plan *plan;
+	const struct counters *counters;
+	const struct attachment *attachment; /* for refused sites; may be NULL */
+	const struct costs *costs;
+	int edges; /* descriptor of the map */
+	uint32_t edges_max;
+	uint64_t missed; /* hits that the kernel dropped */
+	int64_t started_ns;
+	uint64_t duration_ns;
+};
+
+/* Targets are the caller's to add. -ENOMEM, or why the table of callers could not be read. */
+int drain_profile(
+    const struct drain_input *input, struct profile **ret_profile, struct failure *failure);
+
+#endif
