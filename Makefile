@@ -81,15 +81,16 @@ $(B)/workloads/$(1)-$(2)/%: tests/workloads/%.c
 endef
 $(foreach o,O0 O2 O3,$(eval $(call workload,gcc,$(o)))$(eval $(call workload,clang,$(o))))
 workloads: $(WORKLOADS)
-warnings: $(patsubst %.c,$(B)/werror/%.o,$(SOURCES) $(COMMANDS)) $(COMMANDS:%.c=$(B)/san/%.o)
+warnings: $(foreach flavour,werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(SOURCES) $(COMMANDS)))
 build-tests: all warnings workloads $(UNIT) $(SANITIZED) $(FUZZERS) $(KERNEL)
 
 check:
 	$(Q)deploy/install-deps
 	$(Q)$(MAKE) --no-print-directory check-fast
 check-fast:
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) build-tests
-	$(Q)FUZZ_SECONDS=$(or $(CHECK_FUZZ_SECONDS),3) tests/run-tests $(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --serial $(KERNEL) $(E2E)
+	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) build-tests; \
+	BUILD_STATUS=$$? B=$(B) LPROF=$(B)/lprof FUZZ_SECONDS=$(or $(CHECK_FUZZ_SECONDS),3) tests/run-tests \
+		$(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --serial $(KERNEL) $(E2E)
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
 bench: all
