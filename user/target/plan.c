@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Builds the plan: which machine functions a request touches, planned one after the other, and the
+// whole put in order. plan_builder.h tells what happens to one.
+#include "target/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/plan_builder.h"
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	ARRAY_FREE(&plan->images);
+	ARRAY_FREE(&plan->sites);
+	ARRAY_FREE(&plan->functions);
+	ARRAY_FREE(&plan->lines);
+	ARRAY_FREE(&plan->counts);
+	ARRAY_FREE(&plan->left_out);
+	strings_free(plan->strings);
+	free(plan);
+}
+
+static void builder_fini(struct builder *builder)
+{
+	free(builder->function_of);
+	ARRAY_FREE(&builder->owners);
+	id_map_fini(&builder->lines);
+	flow_fini(&builder->flow);
+	free(builder->drafts);
+	ARRAY_FREE(&builder->statements);
+}
+
+/* ---- Functions ---- */
+
+static bool source_makes_calls(
+    struct builder *builder, const struct source_function *source, bool *ret_calls)
+{
+	*ret_calls = false;
+	for (uint32_t at = 0; at < source->copy_count && !*ret_calls; at++) {
+		if (flow_build(
+			&builder->flow, builder->index, source->first_copy + at, &builder->kernel))
+			return false;
+		*ret_calls = builder->flow.has_calls;
+	}
+	return true;
+}
+
+/* How the function's exits are seen, and why (DESIGN.md 4.6). */
+static int choose_exit(struct builder *builder, struct plan_function *function)
+{
+	const struct source_function *source = &builder->index->functions.items[function->source];
+	uint32_t traits = builder->options->traits | builder->index->traits;
+	bool calls;
+
+	function->exit = builder->options->exit;
+	function->exit_reason = "asked for";
+	if (!source->copy_count) {
+		function->exit = PLAN_EXIT_AUTO;
+		function->exit_reason = "exists only as inlined copies";
+		return 0;
+	}
+	if (builder->options->exit != PLAN_EXIT_AUTO)
+		return 0;
+	if (traits & IMAGE_GO) {
+		function->exit = PLAN_EXIT_SITES;
+		function->exit_reason = "the Go runtime walks and moves stacks";
+		return 0;
+	}
+	function->exit = PLAN_EXIT_RETURN;
+	function->exit_reason = "no image of the target unwinds the stack";
+	if (!(traits & IMAGE_UNWINDS))
+		return 0;
+	if (!source_makes_calls(builder, source, &calls))
+		return -ENOMEM;
+	function->exit = calls ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
+	function->exit_reason = calls ? "an image of the target unwinds the stack"
+				      : "it makes no calls, so nothing unwinds through it";
+	return 0;
+}
+
+static const char *intern_or_empty(struct builder *builder, const char *text)
+{
+	return strings_intern(builder->plan->strings, text ? text : "");
+}
+
+static int add_function(struct builder *builder, const struct selected_function *selected)
+{
+	const struct source_function *source = &builder->index->functions.items[selected->source];
+	struct plan_function function = {
+	    .name = intern_or_empty(builder, source->name),
+	    .linkage_name = intern_or_empty(builder, source->linkage_name),
+	    .file = intern_or_empty(builder,
+		source->file == INDEX_NONE ? "" : builder->index->files.items[source->file]),
+	    .line = source->file == INDEX_NONE ? 0 : source->line,
+	    .image = selected->image,
+	    .source = selected->source,
+	    .lines = selected->lines && source->file != INDEX_NONE,
+	    .rate = selected->rate,
+	    .entry_line = INDEX_NONE,
+	};
+	int error;
+
+	if (!function.name || !function.linkage_name || !function.file)
+		return -ENOMEM;
+	error = choose_exit(builder, &function);
+	if (error)
+		return error;
+	builder->function_of[selected->source] = (uint32_t)builder->plan->functions.count;
+	builder->plan->has_lines |= function.lines;
+	return ARRAY_APPEND(&builder->plan->functions, function);
+}
+
+/* ---- Machine functions ---- */
+
+static void mark_copies(struct builder *builder, bool *wanted)
+{
+	const struct image_index *index = builder->index;
+
+	for (uint32_t copy = 0; copy < index->copies.count; copy++)
+		wanted[copy] =
+		    builder->function_of[index->copies.items[copy].source] != NO_FUNCTION;
+	ARRAY_FOREACH (inlined, &index->inlined) {
+		uint32_t function = builder->function_of[inlined->source];
+		uint32_t host;
+
+		if (function == NO_FUNCTION)
+			continue;
+		if (inlined->depth == 1 || inlined->parent == INDEX_NONE ||
+		    index->inlined.items[inlined->parent].source != inlined->source)
+			builder->plan->functions.items[function].inlined_copies++;
+		if (!builder->plan->functions.items[function].lines)
+			continue;
+		host = image_index_copy_at(index, inlined->low);
+		if (host != INDEX_NONE)
+			wanted[host] = true;
+	}
+}
+
+static int plan_entry_line(struct builder *builder)
+{
+	struct plan_function *function;
+	uint32_t entry =
+	    flow_find(&builder->flow, builder->index->copies.items[builder->copy].entry);
+	const struct draft *draft;
+	uint32_t line;
+
+	if (builder->function == NO_FUNCTION || entry == FLOW_NONE)
+		return 0;
+	function = &builder->plan->functions.items[builder->function];
+	if (!function->lines || function->entry_line != INDEX_NONE)
+		return 0;
+	draft = builder_charges(builder, entry);
+	if (!draft)
+		return -ENOMEM;
+	if (draft->charge_count && draft->charges[0].function == builder->function) {
+		function->entry_line = draft->charges[0].line;
+		return 0;
+	}
+	line = builder_line(builder, builder->function,
+	    builder->index->functions.items[function->source].file, function->line);
+	function->entry_line = line;
+	return line == INDEX_NONE ? -ENOMEM : 0;
+}
+
+static int plan_copy(struct builder *builder, uint32_t copy)
+{
+	int error;
+
+	builder->copy = copy;
+	builder->function = builder->function_of[builder->index->copies.items[copy].source];
+	error = flow_build(&builder->flow, builder->index, copy, &builder->kernel);
+	if (error)
+		return error;
+	free(builder->drafts);
+	builder->drafts = calloc(builder->flow.instructions.count + 1, sizeof(*builder->drafts));
+	if (!builder->drafts)
+		return -ENOMEM;
+	builder->statements.count = 0;
+	error = plan_entries(builder);
+	if (error || (builder->function != NO_FUNCTION && builder->entry_site == FLOW_NONE &&
+			 builder->index->copies.items[copy].kind != COPY_COLD))
+		return error;
+	if (builder->plan->has_lines) {
+		error = plan_entry_line(builder);
+		error = error ? error : plan_statements(builder);
+		error = error ? error : plan_time(builder);
+	}
+	return error ? error : plan_emit(builder);
+}
+
+static int plan_image(struct builder *builder, const struct selection *selection)
+{
+	size_t sources = builder->index->functions.count;
+	CLEANUP_FREE bool *wanted = calloc(builder->index->copies.count + 1, sizeof(*wanted));
+	int error;
+
+	free(builder->function_of);
+	builder->function_of = malloc((sources + 1) * sizeof(*builder->function_of));
+	if (!wanted || !builder->function_of)
+		return -ENOMEM;
+	memset(builder->function_of, 0xff, (sources + 1) * sizeof(*builder->function_of));
+	id_map_fini(&builder->lines);
+	builder->lines = (struct id_map){};
+	ARRAY_FOREACH (selected, &selection->functions) {
+		if (selected->image != builder->image)
+			continue;
+		error = add_function(builder, selected);
+		if (error)
+			return error;
+	}
+	error = builder_index_owners(builder);
+	if (error)
+		return error;
+	mark_copies(builder, wanted);
+	for (uint32_t copy = 0; copy < builder->index->copies.count; copy++) {
+		error = wanted[copy] ? plan_copy(builder, copy) : 0;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- Order ---- */
+
+static _Thread_local const struct plan *sorted; /* qsort has no context argument that is portable */
+
+static int compare_sites(const void *left, const void *right)
+{
+	const struct plan_site *a = &sorted->sites.items[*(const uint32_t *)left];
+	const struct plan_site *b = &sorted->sites.items[*(const uint32_t *)right];
+
+	if (a->image != b->image)
+		return a->image < b->image ? -1 : 1;
+	return (a->address > b->address) - (a->address < b->address);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+	const struct plan_line *a = &sorted->lines.items[*(const uint32_t *)left];
+	const struct plan_line *b = &sorted->lines.items[*(const uint32_t *)right];
+	const char *own = sorted->functions.items[a->function].file;
+	int order;
+
+	if (a->function != b->function)
+		return a->function < b->function ? -1 : 1;
+	if (a->file != b->file) { /* interned: equal files are one pointer */
+		if (a->file == own || b->file == own)
+			return a->file == own ? -1 : 1;
+		order = strcmp(a->file, b->file);
+		if (order)
+			return order;
+	}
+	return (a->line > b->line) - (a->line < b->line);
+}
+
+static int compare_counts(const void *left, const void *right)
+{
+	const struct plan_count *a = left, *b = right;
+
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	if (a->column != b->column)
+		return a->column < b->column ? -1 : 1;
+	return (a->site > b->site) - (a->site < b->site);
+}
+
+/* Sorts ids by `compare` and gives the new id of each old one in ret_new. */
+static uint32_t *sort_ids(const struct plan *plan, size_t count,
+    int (*compare)(const void *, const void *), uint32_t **ret_new)
+{
+	uint32_t *order = malloc((count + 1) * sizeof(*order));
+
+	*ret_new = malloc((count + 1) * sizeof(**ret_new));
+	if (!order || !*ret_new) {
+		free(order);
+		return NULL;
+	}
+	for (uint32_t at = 0; at < count; at++)
+		order[at] = at;
+	sorted = plan;
+	qsort(order, count, sizeof(*order), compare);
+	for (uint32_t at = 0; at < count; at++)
+		(*ret_new)[order[at]] = at;
+	return order;
+}
+
+static void renumber(struct plan *plan, const uint32_t *new_site, const uint32_t *new_line)
+{
+	ARRAY_FOREACH (site, &plan->sites)
+		for (uint32_t at = 0; at < site->charge_count; at++)
+			site->charges[at].line = new_line[site->charges[at].line];
+	ARRAY_FOREACH (count, &plan->counts) {
+		count->site = new_site[count->site];
+		count->line = new_line[count->line];
+	}
+	ARRAY_FOREACH (function, &plan->functions)
+		if (function->entry_line != INDEX_NONE)
+			function->entry_line = new_line[function->entry_line];
+}
+
+static int put_in_order(struct plan *plan)
+{
+	CLEANUP_FREE uint32_t *new_site = NULL, *new_line = NULL, *sites = NULL, *lines = NULL;
+	CLEANUP_FREE struct plan_site *old_sites = NULL;
+	CLEANUP_FREE struct plan_line *old_lines = NULL;
+
+	sites = sort_ids(plan, plan->sites.count, compare_sites, &new_site);
+	lines = sort_ids(plan, plan->lines.count, compare_lines, &new_line);
+	old_sites = malloc((plan->sites.count + 1) * sizeof(*old_sites));
+	old_lines = malloc((plan->lines.count + 1) * sizeof(*old_lines));
+	if (!sites || !lines || !old_sites || !old_lines)
+		return -ENOMEM;
+	renumber(plan, new_site, new_line);
+	for (size_t at = 0; at < plan->sites.count; at++)
+		old_sites[at] = plan->sites.items[sites[at]];
+	for (size_t at = 0; at < plan->lines.count; at++)
+		old_lines[at] = plan->lines.items[lines[at]];
+	for (size_t at = 0; at < plan->sites.count; at++)
+		plan->sites.items[at] = old_sites[at];
+	for (size_t at = 0; at < plan->lines.count; at++)
+		plan->lines.items[at] = old_lines[at];
+	if (plan->counts.count)
+		qsort(plan->counts.items, plan->counts.count, sizeof(struct plan_count),
+		    compare_counts);
+	return 0;
+}
+
+static void summarize(struct plan *plan)
+{
+	ARRAY_FOREACH (count, &plan->counts)
+		plan->lines.items[count->line].sites++;
+	for (uint32_t at = 0; at < plan->lines.count; at++) {
+		struct plan_function *function =
+		    &plan->functions.items[plan->lines.items[at].function];
+
+		if (!function->line_count++)
+			function->first_line = at;
+	}
+}
+
+/* ---- The whole ---- */
+
+static int plan_images(struct builder *builder, const struct selection_image *images,
+    size_t image_count, const struct selection *selection)
+{
+	for (uint32_t at = 0; at < image_count; at++) {
+		const struct image_index *index = images[at].index;
+		struct plan_image image = {.path = "", .build_id = "", .fd = -1};
+		int error;
+
+		if (index) {
+			image.path = intern_or_empty(builder, index->path);
+			image.build_id = intern_or_empty(builder, index->build_id);
+			image.fd = index->fd;
+		}
+		error = image.path && image.build_id ? ARRAY_APPEND(&builder->plan->images, image)
+						     : -ENOMEM;
+		if (error)
+			return error;
+		builder->index = index;
+		builder->image = at;
+		error = index ? plan_image(builder, selection) : 0;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int plan_build(const struct selection_image *images, size_t image_count,
+    const struct selection *selection, const struct plan_options *options, struct plan **ret_plan,
+    struct failure *failure)
+{
+	CLEANUP(plan_free_p) struct plan *plan = calloc(1, sizeof(*plan));
+	CLEANUP(builder_fini)
+	struct builder builder = {
+	    .plan = plan,
+	    .options = options,
+	    .kernel = {options->kernel.rewrites_nop5, options->kernel.emulates_all_nops},
+	};
+	int error = -ENOMEM;
+
+	if (plan)
+		plan->strings = strings_new();
+	if (plan && plan->strings)
+		error = plan_images(&builder, images, image_count, selection);
+	if (!error)
+		error = put_in_order(plan);
+	if (error)
+		return failure_set(failure, -error, "no memory for the plan of %zu functions",
+		    selection->functions.count);
+	summarize(plan);
+	*ret_plan = TAKE(plan);
+	return 0;
+}
+
+void plan_count_lines(const struct plan *plan, const uint64_t *site_hits, uint64_t *ret_line_hits)
+{
+	size_t at = 0;
+
+	memset(ret_line_hits, 0, plan->lines.count * sizeof(*ret_line_hits));
+	while (at < plan->counts.count) {
+		const struct plan_count *first = &plan->counts.items[at];
+		uint64_t sum = 0;
+
+		for (; at < plan->counts.count && plan->counts.items[at].line == first->line &&
+		       plan->counts.items[at].column == first->column;
+		     at++)
+			sum += (uint64_t)plan->counts.items[at].sign *
+			       site_hits[plan->counts.items[at].site];
+		if (sum > ret_line_hits[first->line])
+			ret_line_hits[first->line] = sum;
+	}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Adds the sites that only move time, so that whatever takes long is charged to the line it is in.
+//
+// Time runs on the charges of the last site passed, its *position*. Between two statements' sites
+// code of other lines may stand; a few instructions of it do not matter, a call does. The position
+// that reaches each block is found by data flow; before a slow instruction whose own charges
+// differ, a silent site is put.
+#include "target/plan_builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A position is the instruction of a site, or one of these. */
+#define POSITION_UNVISITED UINT32_MAX
+#define POSITION_CONFLICT  (UINT32_MAX - 1)
+#define POSITION_ENTRY     (UINT32_MAX - 2) /* the function's opening line */
+
+static bool moves_time(const struct builder *builder, uint32_t at)
+{
+	return builder->drafts[at].roles & SITE_LINE;
+}
+
+/* The charges of the entry are those of the instruction at the entry. */
+static uint32_t position_instruction(const struct builder *builder, uint32_t position)
+{
+	if (position != POSITION_ENTRY)
+		return position;
+	return flow_find(&builder->flow, builder->index->copies.items[builder->copy].entry);
+}
+
+static bool position_charges(struct builder *builder, uint32_t position, uint32_t at)
+{
+	uint32_t instruction = position_instruction(builder, position);
+
+	if (position == POSITION_ENTRY && builder->function == NO_FUNCTION)
+		return !builder_charges(builder, at)->charge_count;
+	return position != POSITION_CONFLICT && position != POSITION_UNVISITED &&
+	       instruction != FLOW_NONE && builder_same_charges(builder, instruction, at);
+}
+
+static uint32_t meet(struct builder *builder, uint32_t left, uint32_t right)
+{
+	if (left == POSITION_UNVISITED || left == right)
+		return right;
+	if (right == POSITION_UNVISITED)
+		return left;
+	if (left == POSITION_CONFLICT || right == POSITION_CONFLICT)
+		return POSITION_CONFLICT;
+	if (right == POSITION_ENTRY) {
+		uint32_t swapped = left;
+
+		left = right;
+		right = swapped;
+	}
+	return position_charges(builder, left, right) ? left : POSITION_CONFLICT;
+}
+
+static uint32_t position_after(const struct builder *builder, uint32_t block_id, uint32_t position)
+{
+	const struct flow_block *block = &builder->flow.blocks.items[block_id];
+
+	for (uint32_t at = block->first + block->count; at-- > block->first;)
+		if (moves_time(builder, at))
+			return at;
+	return position;
+}
+
+/* Finds the position in which each block begins. */
+static void flow_positions(struct builder *builder, uint32_t *positions)
+{
+	uint64_t entry = builder->index->copies.items[builder->copy].entry;
+	uint32_t first = flow_find(&builder->flow, entry);
+	bool changed = true;
+
+	for (uint32_t at = 0; at < builder->flow.blocks.count; at++)
+		positions[at] = builder->flow.blocks.items[at].unknown_entry ? POSITION_CONFLICT
+									     : POSITION_UNVISITED;
+	if (first != FLOW_NONE)
+		positions[builder->flow.block_of[first]] = POSITION_ENTRY;
+	for (uint32_t round = 0; changed && round < 64; round++) {
+		changed = false;
+		for (uint32_t at = 0; at < builder->flow.blocks.count; at++) {
+			const struct flow_block *block = &builder->flow.blocks.items[at];
+			uint32_t out = position_after(builder, at, positions[at]);
+
+			for (uint32_t way = 0; way < 2; way++) {
+				uint32_t next = block->successors[way], met;
+
+				if (next == FLOW_NONE)
+					continue;
+				met = meet(builder, positions[next], out);
+				changed |= met != positions[next];
+				positions[next] = met;
+			}
+		}
+	}
+}
+
+static bool can_stand(const struct builder *builder, uint32_t at)
+{
+	return !builder->flow.instructions.items[at].refused &&
+	       (builder->entry_site == FLOW_NONE || at >= builder->entry_site ||
+		   builder->flow.block_of[at] != builder->flow.block_of[builder->entry_site]);
+}
+
+/* Where a silent site for instruction `at` best stands: in its block, behind the last slow
+ * instruction, under the same charges. */
+static uint32_t silent_place(struct builder *builder, uint32_t at)
+{
+	const struct instruction *all = builder->flow.instructions.items;
+	uint32_t begin = builder->flow.blocks.items[builder->flow.block_of[at]].first;
+	uint32_t place = can_stand(builder, at) ? at : FLOW_NONE;
+	bool emulated = place != FLOW_NONE && all[at].emulated;
+
+	for (uint32_t before = at; before-- > begin;) {
+		if (all[before].slow || !builder_same_charges(builder, before, at))
+			break;
+		if (can_stand(builder, before) &&
+		    (place == FLOW_NONE || (all[before].emulated && !emulated))) {
+			place = before;
+			emulated = all[before].emulated;
+		}
+	}
+	return place;
+}
+
+/* Whether time must be on the right line at this instruction. */
+static bool needs_position(const struct builder *builder, uint32_t at)
+{
+	const struct instruction *instruction = &builder->flow.instructions.items[at];
+
+	if (instruction->slow)
+		return true;
+	/* A host that nobody asked for goes on after inlined code: time must stop there. */
+	return builder->function == NO_FUNCTION &&
+	       (instruction->kind == INSTRUCTION_RETURN ||
+		   instruction->kind == INSTRUCTION_INDIRECT_JUMP ||
+		   (instruction->kind == INSTRUCTION_JUMP &&
+		       !flow_copy_holds(builder->index, builder->copy, instruction->target)));
+}
+
+static bool add_silent_sites(struct builder *builder, const uint32_t *positions)
+{
+	bool added = false;
+
+	for (uint32_t id = 0; id < builder->flow.blocks.count; id++) {
+		const struct flow_block *block = &builder->flow.blocks.items[id];
+		uint32_t position = positions[id];
+
+		for (uint32_t at = block->first; at < block->first + block->count; at++) {
+			uint32_t place;
+
+			if (moves_time(builder, at))
+				position = at;
+			if (!needs_position(builder, at) || position == POSITION_UNVISITED ||
+			    position_charges(builder, position, at))
+				continue;
+			place = silent_place(builder, at);
+			if (place == FLOW_NONE || moves_time(builder, place))
+				continue;
+			builder->drafts[place].roles |= SITE_LINE | SITE_SILENT;
+			position = place;
+			added = true;
+		}
+	}
+	return added;
+}
+
+int plan_time(struct builder *builder)
+{
+	CLEANUP_FREE uint32_t *positions =
+	    calloc(builder->flow.blocks.count + 1, sizeof(*positions));
+
+	if (!positions)
+		return -ENOMEM;
+	/* New sites change what reaches later blocks; they only become more, so this ends. */
+	for (uint32_t round = 0; round < 16; round++) {
+		flow_positions(builder, positions);
+		if (!add_silent_sites(builder, positions))
+			break;
+	}
+	return 0;
+}
