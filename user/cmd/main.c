@@ -15,6 +15,9 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+    {"report", cmd_report},
+    {"export", cmd_export},
+    {"merge", cmd_merge},
     {"help", NULL},
 };
 

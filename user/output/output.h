@@ -18,7 +18,8 @@ struct output_options {
 /* FORMAT(extension, writer, description). */
 #define OUTPUT_FORMATS(FORMAT)                                                              \
 	FORMAT(".lprof", lprof, "line_profiler's pickle, with the native profile embedded") \
-	FORMAT(".json", json, "the native profile")
+	FORMAT(".json", json, "the native profile")                                         \
+	FORMAT(".txt", txt, "the report")
 
 struct output_format {
 	const char *extension;

@@ -12,35 +12,22 @@
 #include "model/profile.h"
 #include "output/source.h"
 
-/* REPORT_SORT(id, key, order as pstats names it). Keys with the same id are the same order. */
-#define REPORT_SORTS(SORT)                                \
-	SORT(CUMULATIVE, "cumulative", "cumulative time") \
-	SORT(CUMULATIVE, "cumtime", "cumulative time")    \
-	SORT(CUMULATIVE, "total", "cumulative time")      \
-	SORT(SELF, "tottime", "internal time")            \
-	SORT(SELF, "time", "internal time")               \
-	SORT(SELF, "self", "internal time")               \
-	SORT(CALLS, "calls", "call count")                \
-	SORT(CALLS, "ncalls", "call count")               \
-	SORT(PRIMITIVE, "pcalls", "primitive call count") \
-	SORT(FILE, "filename", "file name")               \
-	SORT(FILE, "file", "file name")                   \
-	SORT(FILE, "module", "file name")                 \
-	SORT(LINE, "line", "line number")                 \
-	SORT(NAME, "name", "function name")               \
-	SORT(PLACE, "nfl", "name/file/line")              \
+/* SORT(id, keys, order as pstats names it) */
+#define REPORT_SORTS(SORT)                                              \
+	SORT(CUMULATIVE, "cumulative cumtime total", "cumulative time") \
+	SORT(SELF, "tottime time self", "internal time")                \
+	SORT(CALLS, "calls ncalls", "call count")                       \
+	SORT(PRIMITIVE, "pcalls", "primitive call count")               \
+	SORT(FILE, "file filename module", "file name")                 \
+	SORT(LINE, "line", "line number")                               \
+	SORT(NAME, "name", "function name")                             \
+	SORT(PLACE, "nfl", "name/file/line")                            \
 	SORT(STANDARD, "stdname", "standard name")
 
 enum report_sort {
-	REPORT_SORT_CUMULATIVE,
-	REPORT_SORT_SELF,
-	REPORT_SORT_CALLS,
-	REPORT_SORT_PRIMITIVE,
-	REPORT_SORT_FILE,
-	REPORT_SORT_LINE,
-	REPORT_SORT_NAME,
-	REPORT_SORT_PLACE,
-	REPORT_SORT_STANDARD,
+#define SORT(id, keys, order) REPORT_SORT_##id,
+	REPORT_SORTS(SORT)
+#undef SORT
 };
 
 struct report_options {

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Adds one profile to another.
+#include "model/profile_merge.h"
+
+#include <string.h>
+
+/* A function of `sum` under the key it is found by. */
+struct keyed {
+	const char *image, *file, *name, *linkage_name;
+	uint32_t line, function;
+};
+
+struct merge {
+	struct profile *sum;
+	const struct profile *more;
+	struct keyed *keys; /* of sum's functions before the merge, sorted */
+	size_t key_count;
+	uint32_t *functions; /* of more's functions: where they went in sum */
+	uint32_t *images;    /* likewise */
+};
+
+static const char *image_key(const struct profile_image *image)
+{
+	return !image ? "" : *image->build_id ? image->build_id : image->path;
+}
+
+static struct keyed key_of(const struct profile *profile, uint32_t function)
+{
+	const struct profile_function *item = &profile->functions.items[function];
+
+	return (struct keyed){
+	    .image = image_key(profile_image_of(profile, item)),
+	    .file = item->file,
+	    .name = item->name,
+	    .linkage_name = item->linkage_name,
+	    .line = item->line,
+	    .function = function,
+	};
+}
+
+static int key_compare_place(const struct keyed *a, const struct keyed *b)
+{
+	int order = strcmp(a->name, b->name);
+
+	order = order ? order : strcmp(a->file, b->file);
+	if (!order && a->line != b->line)
+		order = a->line < b->line ? -1 : 1;
+	return order ? order : strcmp(a->image, b->image);
+}
+
+static int key_compare(const void *left, const void *right)
+{
+	const struct keyed *a = left, *b = right;
+	int order = key_compare_place(a, b);
+
+	order = order ? order : strcmp(a->linkage_name, b->linkage_name);
+	return order ? order : (a->function > b->function) - (a->function < b->function);
+}
+
+/* The function of `sum` with that key: by linkage name among several, the only one otherwise. */
+static uint32_t find_function(const struct merge *merge, const struct keyed *key)
+{
+	size_t low = 0, high = merge->key_count;
+	uint32_t found = PROFILE_NO_FUNCTION;
+	size_t matches = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (key_compare_place(&merge->keys[middle], key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < merge->key_count && !key_compare_place(&merge->keys[low], key); low++) {
+		matches++;
+		if (!strcmp(merge->keys[low].linkage_name, key->linkage_name))
+			return merge->keys[low].function;
+		found = merge->keys[low].function;
+	}
+	return matches == 1 ? found : PROFILE_NO_FUNCTION;
+}
+
+static int merge_images(struct merge *merge)
+{
+	struct profile *sum = merge->sum;
+
+	for (size_t i = 0; i < merge->more->images.count; i++) {
+		const struct profile_image *image = &merge->more->images.items[i];
+		struct profile_image copy;
+		size_t at = 0;
+
+		while (at < sum->images.count &&
+		       strcmp(image_key(&sum->images.items[at]), image_key(image)) != 0)
+			at++;
+		merge->images[i] = (uint32_t)at;
+		if (at < sum->images.count)
+			continue;
+		copy.path = profile_intern(sum, image->path);
+		copy.build_id = profile_intern(sum, image->build_id);
+		if (!copy.path || !copy.build_id || ARRAY_APPEND(&sum->images, copy))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Histograms are short and ascending: a merge of sorted lists, in place by insertion. */
+static int add_histogram(struct profile_function *into, const struct profile_function *from)
+{
+	size_t at = 0;
+
+	ARRAY_FOREACH (bucket, &from->histogram) {
+		while (at < into->histogram.count &&
+		       into->histogram.items[at].upper_ns < bucket->upper_ns)
+			at++;
+		if (at < into->histogram.count &&
+		    into->histogram.items[at].upper_ns == bucket->upper_ns) {
+			into->histogram.items[at].count =
+			    profile_sum(into->histogram.items[at].count, bucket->count);
+			continue;
+		}
+		if (ARRAY_RESERVE(&into->histogram, 1))
+			return -ENOMEM;
+		memmove(&into->histogram.items[at + 1], &into->histogram.items[at],
+		    (into->histogram.count - at) * sizeof(*into->histogram.items));
+		into->histogram.items[at] = *bucket;
+		into->histogram.count++;
+	}
+	return 0;
+}
+
+static int line_compare(const struct profile_line *a, const struct profile_line *b)
+{
+	int order = strcmp(a->file, b->file);
+
+	return order ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+static void add_line(struct profile_line *into, const struct profile_line *from)
+{
+	into->hits = profile_sum(into->hits, from->hits);
+	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
+	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
+	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
+	if (from->max_ns > into->max_ns)
+		into->max_ns = from->max_ns;
+	if (from->sites > into->sites)
+		into->sites = from->sites;
+	if (from->timing == PROFILE_TIMING_SHARED)
+		into->timing = PROFILE_TIMING_SHARED;
+}
+
+/* Both are sorted by file and line; so is the result. */
+static int add_lines(
+    struct merge *merge, struct profile_function *into, const struct profile_function *from)
+{
+	__typeof__(into->lines) united = {0};
+	size_t a = 0, b = 0;
+
+	if (ARRAY_RESERVE(&united, into->lines.count + from->lines.count))
+		return -ENOMEM;
+	while (a < into->lines.count || b < from->lines.count) {
+		int order = a == into->lines.count ? 1
+			    : b == from->lines.count
+				? -1
+				: line_compare(&into->lines.items[a], &from->lines.items[b]);
+		struct profile_line *line = &united.items[united.count++];
+
+		if (order <= 0) {
+			*line = into->lines.items[a++];
+			if (order == 0)
+				add_line(line, &from->lines.items[b++]);
+			continue;
+		}
+		*line = from->lines.items[b++];
+		line->file = profile_intern(merge->sum, line->file);
+		if (!line->file) {
+			ARRAY_FREE(&united);
+			return -ENOMEM;
+		}
+	}
+	free(into->lines.items);
+	into->lines.items = united.items;
+	into->lines.count = united.count;
+	into->lines.capacity = united.capacity;
+	return 0;
+}
+
+static int add_callers(
+    struct merge *merge, struct profile_function *into, const struct profile_function *from)
+{
+	ARRAY_FOREACH (caller, &from->callers) {
+		struct profile_caller copy = *caller, *same = NULL;
+
+		if (copy.function != PROFILE_NO_FUNCTION)
+			copy.function = merge->functions[copy.function];
+		ARRAY_FOREACH (known, &into->callers)
+			if (known->function == copy.function)
+				same = known;
+		if (!same) {
+			if (ARRAY_APPEND(&into->callers, copy))
+				return -ENOMEM;
+			continue;
+		}
+		same->calls = profile_sum(same->calls, copy.calls);
+		same->primitive_calls = profile_sum(same->primitive_calls, copy.primitive_calls);
+		same->total_ns = profile_sum_ns(same->total_ns, copy.total_ns);
+		same->self_ns = profile_sum_ns(same->self_ns, copy.self_ns);
+	}
+	return 0;
+}
+
+static void add_numbers(struct profile_function *into, const struct profile_function *from)
+{
+	if (from->timed_calls && (!into->timed_calls || from->min_ns < into->min_ns))
+		into->min_ns = from->min_ns;
+	if (from->max_ns > into->max_ns)
+		into->max_ns = from->max_ns;
+	into->calls = profile_sum(into->calls, from->calls);
+	into->primitive_calls = profile_sum(into->primitive_calls, from->primitive_calls);
+	into->timed_calls = profile_sum(into->timed_calls, from->timed_calls);
+	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
+	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
+	into->raw_total_ns = profile_sum(into->raw_total_ns, from->raw_total_ns);
+	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
+	into->lines_measured = into->lines_measured || from->lines_measured;
+	if (from->inlined_copies > into->inlined_copies)
+		into->inlined_copies = from->inlined_copies;
+	if (into->rate != from->rate && into->calls)
+		into->rate = into->timed_calls < into->calls
+				 ? (double)into->timed_calls / (double)into->calls
+				 : 1.0;
+	profile_add_accounting(&into->accounting, &from->accounting);
+}
+
+/* An empty function of `sum` that `from` is added to next. */
+static int place_function(struct merge *merge, const struct profile_function *from)
+{
+	struct profile_function *into = profile_add_function(merge->sum);
+
+	if (!into)
+		return -ENOMEM;
+	into->name = profile_intern(merge->sum, from->name);
+	into->linkage_name = profile_intern(merge->sum, from->linkage_name);
+	into->file = profile_intern(merge->sum, from->file);
+	into->line = from->line;
+	into->image =
+	    from->image < merge->more->images.count ? merge->images[from->image] : PROFILE_NO_IMAGE;
+	into->exit = from->exit;
+	into->rate = from->rate;
+	return into->name && into->linkage_name && into->file ? 0 : -ENOMEM;
+}
+
+static int merge_functions(struct merge *merge)
+{
+	size_t count = merge->more->functions.count;
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		struct keyed key = key_of(merge->more, i);
+
+		merge->functions[i] = find_function(merge, &key);
+		if (merge->functions[i] != PROFILE_NO_FUNCTION)
+			continue;
+		merge->functions[i] = (uint32_t)merge->sum->functions.count;
+		error = place_function(merge, &merge->more->functions.items[i]);
+	}
+	for (size_t i = 0; i < count && !error; i++) {
+		const struct profile_function *from = &merge->more->functions.items[i];
+		struct profile_function *into = &merge->sum->functions.items[merge->functions[i]];
+
+		add_numbers(into, from);
+		error = add_histogram(into, from);
+		error = error ? error : add_callers(merge, into, from);
+		error = error ? error : add_lines(merge, into, from);
+	}
+	return error;
+}
+
+static int merge_omissions(struct merge *merge)
+{
+	struct profile *sum = merge->sum;
+	size_t before = sum->omissions.count;
+
+	ARRAY_FOREACH (omission, &merge->more->omissions) {
+		struct profile_omission copy = {
+		    .function = omission->function < merge->more->functions.count
+				    ? merge->functions[omission->function]
+				    : omission->function,
+		    .file = profile_intern(sum, omission->file),
+		    .line = omission->line,
+		    .reason = profile_intern(sum, omission->reason),
+		};
+		bool known = false;
+
+		if (!copy.file || !copy.reason)
+			return -ENOMEM;
+		for (size_t i = 0; i < before && !known; i++) {
+			const struct profile_omission *other = &sum->omissions.items[i];
+
+			known = other->function == copy.function && other->line == copy.line &&
+				other->file == copy.file && other->reason == copy.reason;
+		}
+		if (!known && ARRAY_APPEND(&sum->omissions, copy))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int merge_targets(struct merge *merge)
+{
+	ARRAY_FOREACH (target, &merge->more->targets) {
+		struct profile_target copy = *target;
+
+		copy.command = profile_intern(merge->sum, copy.command);
+		if (!copy.command || ARRAY_APPEND(&merge->sum->targets, copy))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int merge_stacks(struct merge *merge)
+{
+	ARRAY_FOREACH (stack, &merge->more->stacks) {
+		struct profile_stack *copy;
+
+		if (ARRAY_APPEND(
+			&merge->sum->stacks, (struct profile_stack){.count = stack->count}))
+			return -ENOMEM;
+		copy = &merge->sum->stacks.items[merge->sum->stacks.count - 1];
+		ARRAY_FOREACH (frame, &stack->frames) {
+			const char *text = profile_intern(merge->sum, *frame);
+
+			if (!text || ARRAY_APPEND(&copy->frames, text))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int merge_losses(struct merge *merge)
+{
+	for (int loss = 0; loss < LOSS_COUNT; loss++)
+		merge->sum->losses[loss] =
+		    profile_sum(merge->sum->losses[loss], merge->more->losses[loss]);
+	ARRAY_FOREACH (other, &merge->more->other_losses)
+		if (profile_lose(merge->sum, other->cause, other->count))
+			return -ENOMEM;
+	return 0;
+}
+
+/* After the durations were added. */
+static void merge_cost(struct profile *sum, const struct profile_cost *more)
+{
+	struct profile_cost *cost = &sum->cost;
+
+	if (more->hits > cost->hits) {
+		cost->emulated_ns = more->emulated_ns;
+		cost->stepped_ns = more->stepped_ns;
+		cost->return_ns = more->return_ns;
+	}
+	cost->hits = profile_sum(cost->hits, more->hits);
+	cost->overhead_ns = profile_sum(cost->overhead_ns, more->overhead_ns);
+	cost->bystander_hits = profile_sum(cost->bystander_hits, more->bystander_hits);
+	cost->share_of_cpu =
+	    sum->duration_ns ? (double)cost->overhead_ns / (double)sum->duration_ns : 0;
+}
+
+static int merge_head(struct profile *sum, const struct profile *more)
+{
+	if (!sum->started_ns || (more->started_ns && more->started_ns < sum->started_ns))
+		sum->started_ns = more->started_ns;
+	sum->duration_ns = profile_sum(sum->duration_ns, more->duration_ns);
+	if (!*sum->host.kernel)
+		sum->host.kernel = profile_intern(sum, more->host.kernel);
+	if (!*sum->host.clock)
+		sum->host.clock = profile_intern(sum, more->host.clock);
+	if (sum->host.cpus < more->host.cpus)
+		sum->host.cpus = more->host.cpus;
+	profile_add_accounting(&sum->accounting, &more->accounting);
+	merge_cost(sum, &more->cost);
+	return sum->host.kernel && sum->host.clock ? 0 : -ENOMEM;
+}
+
+int profile_merge(struct profile *sum, const struct profile *more)
+{
+	CLEANUP_FREE struct keyed *keys = calloc(sum->functions.count + 1, sizeof(*keys));
+	CLEANUP_FREE uint32_t *functions = calloc(more->functions.count + 1, sizeof(*functions));
+	CLEANUP_FREE uint32_t *images = calloc(more->images.count + 1, sizeof(*images));
+	struct merge merge = {
+	    .sum = sum,
+	    .more = more,
+	    .keys = keys,
+	    .key_count = sum->functions.count,
+	    .functions = functions,
+	    .images = images,
+	};
+	int error;
+
+	if (!keys || !functions || !images)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sum->functions.count; i++)
+		keys[i] = key_of(sum, i);
+	qsort(keys, sum->functions.count, sizeof(*keys), key_compare);
+	error = merge_images(&merge);
+	error = error ? error : merge_functions(&merge);
+	error = error ? error : merge_omissions(&merge);
+	error = error ? error : merge_targets(&merge);
+	error = error ? error : merge_stacks(&merge);
+	error = error ? error : merge_losses(&merge);
+	return error ? error : merge_head(sum, more);
+}

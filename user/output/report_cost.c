@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Prints what the probes cost, what was corrected for it, and what was not measured, by cause.
+#include "output/report.h"
+
+#include <inttypes.h>
+
+#include "output/text.h"
+
+static void print_price(FILE *stream, const char **before, const char *class, double ns)
+{
+	char text[REPORT_DURATION_MAX];
+
+	if (ns <= 0)
+		return;
+	fprintf(stream, "%s%s %s", *before, class, report_duration(ns, text));
+	*before = ", ";
+}
+
+static void print_probes(const struct profile *profile, FILE *stream)
+{
+	const struct profile_cost *cost = &profile->cost;
+	char text[REPORT_DURATION_MAX], corrected[REPORT_DURATION_MAX];
+	const char *before = " (";
+	double raw = 0, total = 0;
+
+	fprintf(stream, "Probes: %" PRIu64 " hits cost %s, %.3g%% of one CPU", cost->hits,
+	    report_duration((double)cost->overhead_ns, text), 100 * cost->share_of_cpu);
+	print_price(stream, &before, "emulated", cost->emulated_ns);
+	print_price(stream, &before, "stepped", cost->stepped_ns);
+	print_price(stream, &before, "return", cost->return_ns);
+	fputs(*before == ',' ? " a hit)\n" : "\n", stream);
+	ARRAY_FOREACH (function, &profile->functions) {
+		raw += (double)function->raw_total_ns;
+		total += (double)function->total_ns;
+	}
+	if (raw > 0)
+		fprintf(stream,
+		    "Times are corrected for that: of %s in all functions' calls, %s remain.\n",
+		    report_duration(raw, text), report_duration(total, corrected));
+	if (cost->bystander_hits)
+		fprintf(stream,
+		    "%" PRIu64 " hits were in processes that are no targets but run the same "
+		    "code.\n",
+		    cost->bystander_hits);
+}
+
+void report_cost(const struct profile *profile, FILE *stream)
+{
+	const char *title = "Not measured:\n";
+
+	if (profile->cost.hits)
+		print_probes(profile, stream);
+	for (int loss = 0; loss < LOSS_COUNT; loss++) {
+		if (!profile->losses[loss])
+			continue;
+		fprintf(stream, "%s  %" PRIu64 " %s\n", title, profile->losses[loss],
+		    loss_sentence(loss));
+		title = "";
+	}
+	ARRAY_FOREACH (other, &profile->other_losses) {
+		fprintf(stream, "%s  %" PRIu64 " lost by cause ", title, other->count);
+		text_print(stream, other->cause, 100);
+		fputc('\n', stream);
+		title = "";
+	}
+	if (!profile_identity_holds(&profile->accounting))
+		fprintf(stream,
+		    "The accounting does not close: %" PRIu64 " entries, but %" PRIu64
+		    " exits + open + unwound + untimed + lost.\n",
+		    profile->accounting.entries, profile_accounted(&profile->accounting));
+}

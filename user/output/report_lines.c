@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Prints line_profiler's table of one function, and under it what the reader must know of it:
+//
+//	Total time: 0.005 s
+//	File: /src/add.c
+//	Function: add at line 3
+//
+//	Line #      Hits         Time  Per Hit   % Time  Line Contents
+//	==============================================================
+//	     3                                           int add(int a, int b)
+//	     5      1000    1000000.0   1000.0     20.0          int sum = 0;
+//
+//	  1000 calls, all timed; a call took 3.82 us (median), 9 us (99%), 9 us (longest)
+#include "output/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "model/distribution.h"
+#include "output/text.h"
+
+#define GAP_MAX       200  /* lines without a row that are still printed */
+#define CONTENTS_MAX  1000 /* characters of a source line */
+#define OMISSIONS_MAX 20   /* reasons under a table */
+
+struct table {
+	const struct profile_function *function;
+	const struct report_options *options;
+	FILE *stream;
+	double unit_ns;
+	double total_ns; /* of all lines */
+};
+
+static const char row_template[] = "%6s %9s %12s %8s %8s  ";
+
+static void print_row(const struct table *table, uint64_t number, const struct profile_line *line,
+    const char *contents)
+{
+	char hits[24] = "", total[REPORT_NUMBER_MAX] = "", per_hit[REPORT_NUMBER_MAX] = "";
+	char share[REPORT_NUMBER_MAX] = "", number_text[24];
+	double percent = 0, ns = line ? (double)line->total_ns : 0;
+	const char *heat = "";
+
+	snprintf(number_text, sizeof(number_text), "%" PRIu64, number);
+	if (line && (line->hits || line->sites))
+		snprintf(hits, sizeof(hits), "%" PRIu64, line->hits);
+	if (line && (line->hits || line->total_ns)) {
+		report_number(ns / table->unit_ns, 1, 12, total);
+		if (line->hits)
+			report_number(ns / table->unit_ns / (double)line->hits, 1, 8, per_hit);
+		if (table->total_ns > 0) {
+			percent = 100 * ns / table->total_ns;
+			snprintf(share, sizeof(share), "%5.1f", percent);
+		}
+	}
+	if (table->options->color)
+		heat = percent >= 20 ? "\033[1;31m" : percent >= 5 ? "\033[33m" : "";
+	fputs(heat, table->stream);
+	fprintf(table->stream, row_template, number_text, hits, total, per_hit, share);
+	text_print(table->stream, contents ? contents : "", CONTENTS_MAX);
+	fputs(*heat ? "\033[0m\n" : "\n", table->stream);
+}
+
+/* Rows of one file: `count` measured lines, and the source between them from line `first` on. */
+static void print_rows(const struct table *table, const struct source *source, uint64_t first,
+    const struct profile_line *lines, size_t count)
+{
+	uint64_t next = first;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = lines[i].line;
+
+		if (source && number > next + GAP_MAX) {
+			fprintf(table->stream, "%6s\n", "...");
+			next = number;
+		}
+		for (; source && next < number && next <= source->lines.count; next++)
+			print_row(table, next, NULL, source_line(source, next));
+		print_row(table, number, &lines[i], source_line(source, number));
+		next = number + 1;
+	}
+	if (!count && source_line(source, first))
+		print_row(table, first, NULL, source_line(source, first));
+}
+
+/* The function's own file first, then others that its rows come from (macros, included tables). */
+static void print_files(const struct table *table, const struct source *source)
+{
+	const struct profile_function *function = table->function;
+	const struct profile_line *lines = function->lines.items;
+	size_t count = function->lines.count, next;
+	bool own = false;
+
+	for (size_t i = 0; i < count; i = next) {
+		uint64_t first = lines[i].line;
+
+		for (next = i; next < count && !strcmp(lines[next].file, lines[i].file); next++)
+			;
+		if (strcmp(lines[i].file, function->file) != 0)
+			continue;
+		if (function->line && function->line < first)
+			first = function->line;
+		print_rows(table, source, first, &lines[i], next - i);
+		own = true;
+	}
+	if (!own)
+		print_rows(table, source, function->line, NULL, 0);
+	for (size_t i = 0; i < count; i = next) {
+		CLEANUP(source_free_p) struct source *other = NULL;
+
+		for (next = i; next < count && !strcmp(lines[next].file, lines[i].file); next++)
+			;
+		if (strcmp(lines[i].file, function->file) == 0)
+			continue;
+		other = source_open(lines[i].file);
+		fputs("File: ", table->stream);
+		text_print(table->stream, lines[i].file, CONTENTS_MAX);
+		fputs(other ? "\n" : " (not found: rows without contents)\n", table->stream);
+		print_rows(table, other, lines[i].line, &lines[i], next - i);
+	}
+}
+
+static void print_head(
+    const struct table *table, const struct profile *profile, const struct source *source)
+{
+	const struct profile_function *function = table->function;
+	char header[128];
+	int width;
+
+	fprintf(table->stream, "Total time: %g s\nFile: ", table->total_ns * 1e-9);
+	text_print(table->stream, *function->file ? function->file : "?", CONTENTS_MAX);
+	fputs("\nFunction: ", table->stream);
+	text_print(table->stream, function->name, CONTENTS_MAX);
+	fprintf(table->stream, " at line %u\n", function->line);
+	if (!source)
+		fputs("The source file is not here: the rows stand without contents.\n",
+		    table->stream);
+	else if (profile->started_ns && source->modified > profile->started_ns / 1000000000)
+		fputs("The source file was changed after this profile began: contents may be "
+		      "off.\n",
+		    table->stream);
+	width = snprintf(
+	    header, sizeof(header), row_template, "Line #", "Hits", "Time", "Per Hit", "% Time");
+	width += snprintf(header + width, sizeof(header) - (size_t)width, "Line Contents");
+	fprintf(table->stream, "\n%s\n", header);
+	while (width--)
+		fputc('=', table->stream);
+	fputc('\n', table->stream);
+}
+
+static void print_timing(const struct table *table)
+{
+	const struct profile_function *function = table->function;
+	char median[REPORT_DURATION_MAX], most[REPORT_DURATION_MAX], longest[REPORT_DURATION_MAX];
+	FILE *stream = table->stream;
+
+	if (!function->calls && !function->timed_calls)
+		return;
+	if (report_is_partial(function))
+		fprintf(stream,
+		    "  timed %" PRIu64 " of %" PRIu64 " calls (rate %g): hits and times are of "
+		    "those; of all calls ~%s",
+		    function->timed_calls, function->calls, function->rate,
+		    report_duration(report_estimate(function, function->total_ns), median));
+	else
+		fprintf(stream, "  %" PRIu64 " calls, all timed", function->calls);
+	if (distribution_calls(function))
+		fprintf(stream, "; a call took %s (median), %s (99%%), %s (longest)",
+		    report_duration((double)distribution_quantile(function, 0.5), median),
+		    report_duration((double)distribution_quantile(function, 0.99), most),
+		    report_duration((double)function->max_ns, longest));
+	fputc('\n', stream);
+}
+
+static void print_accounting(const struct table *table)
+{
+	const struct profile_accounting *accounting = &table->function->accounting;
+	FILE *stream = table->stream;
+
+	if (accounting->open)
+		fprintf(stream, "  %" PRIu64 " calls had not ended; they are not in the times\n",
+		    accounting->open);
+	if (accounting->unwound)
+		fprintf(stream,
+		    "  %" PRIu64 " calls ended without returning (exception, longjmp, end of "
+		    "thread)\n",
+		    accounting->unwound);
+	if (accounting->lost)
+		fprintf(stream, "  %" PRIu64 " calls were lost, for the causes at the end\n",
+		    accounting->lost);
+	if (!profile_identity_holds(accounting))
+		fprintf(stream,
+		    "  the accounting does not close: %" PRIu64 " entries, but %" PRIu64
+		    " exits + open + unwound + untimed + lost\n",
+		    accounting->entries, profile_accounted(accounting));
+}
+
+/* "lines 5, 6, 9": those that `wanted` picks. */
+static void print_shared(const struct table *table)
+{
+	const char *before = "  lines that share their time with a neighbour: ";
+
+	ARRAY_FOREACH (line, &table->function->lines)
+		if (line->timing == PROFILE_TIMING_SHARED) {
+			fprintf(table->stream, "%s%u", before, line->line);
+			before = ", ";
+		}
+	if (*before == ',')
+		fputc('\n', table->stream);
+}
+
+static void print_omissions(
+    const struct table *table, size_t index, const struct profile_omission *const *omissions)
+{
+	size_t printed = 0, more = 0;
+
+	while (*omissions && (*omissions)->function < index)
+		omissions++;
+	for (; *omissions && (*omissions)->function == index; omissions++) {
+		if (printed++ >= OMISSIONS_MAX) {
+			more++;
+			continue;
+		}
+		if ((*omissions)->line)
+			fprintf(table->stream, "  line %u not counted: ", (*omissions)->line);
+		else
+			fputs("  not counted: ", table->stream);
+		text_print(table->stream, (*omissions)->reason, CONTENTS_MAX);
+		fputc('\n', table->stream);
+	}
+	if (more)
+		fprintf(table->stream, "  and %zu more, see --json\n", more);
+}
+
+void report_lines(const struct profile *profile, size_t index, const struct source *source,
+    const struct profile_omission *const *omissions, double unit, FILE *stream,
+    const struct report_options *options)
+{
+	struct table table = {
+	    .function = &profile->functions.items[index],
+	    .options = options,
+	    .stream = stream,
+	    .unit_ns = unit * 1e9,
+	};
+
+	ARRAY_FOREACH (line, &table.function->lines)
+		table.total_ns += (double)line->total_ns;
+	print_head(&table, profile, source);
+	print_files(&table, source);
+	fputc('\n', stream);
+	print_timing(&table);
+	if (table.function->inlined_copies)
+		fprintf(stream, "  inlined in %u places: calls there count in the lines only\n",
+		    table.function->inlined_copies);
+	print_accounting(&table);
+	print_shared(&table);
+	print_omissions(&table, index, omissions);
+	fputc('\n', stream);
+}
