@@ -19,7 +19,7 @@
 
 #define DEPTH_MAX 160
 
-/* Namespaces and classes around a DIE; they get ids only when a name needs them. */
+/* Namespaces, classes and functions around a DIE; they get ids only when a name needs them. */
 struct walk_scope {
 	struct walk_scope *parent;
 	Dwarf_Die *die;
@@ -54,24 +54,30 @@ static int budget_take(struct walk *walk)
 	return 0;
 }
 
+/* Classes without a name that have functions are lambdas as a rule. */
+static const char *scope_name(Dwarf_Die *scope)
+{
+	const char *name = dwarf_diename(scope);
+
+	if (name)
+		return name;
+	return dwarf_tag(scope) == DW_TAG_namespace ? "(anonymous namespace)" : "{lambda}";
+}
+
 static int scope_id(struct walk *walk, struct walk_scope *scope, uint32_t *ret_id)
 {
 	struct index_builder *builder = walk->builder;
-	struct building_scope made = {.parent = INDEX_NONE};
-	const char *name;
+	struct building_scope made = {.parent = INDEX_NONE, .file = INDEX_NONE};
 
 	if (!scope || scope->id != INDEX_NONE) {
 		*ret_id = scope ? scope->id : INDEX_NONE;
 		return 0;
 	}
-	if (scope_id(walk, scope->parent, &made.parent))
-		return -ENOMEM;
-	name = dwarf_origin_string(scope->die, DW_AT_name);
-	if (!name)
-		name = dwarf_tag(scope->die) == DW_TAG_namespace ? "(anonymous namespace)"
-								 : "(anonymous class)";
-	made.name = strings_intern(builder->index->strings, name);
-	if (!made.name || ARRAY_APPEND(&builder->scopes, made))
+	made.name = strings_intern(builder->index->strings, scope_name(scope->die));
+	made.line = (uint32_t)dwarf_origin_number(scope->die, DW_AT_decl_line);
+	if (!made.name || scope_id(walk, scope->parent, &made.parent) ||
+	    (made.line && dwarf_origin_file(builder, scope->die, &made.file)) ||
+	    ARRAY_APPEND(&builder->scopes, made))
 		return -ENOMEM;
 	*ret_id = scope->id = (uint32_t)builder->scopes.count - 1;
 	return 0;
@@ -163,8 +169,10 @@ static int copy_add(
 static int visit_subprogram(struct walk *walk, Dwarf_Die *die, struct position position)
 {
 	size_t first = walk->builder->index->copy_ranges.count, count = 0;
+	struct walk_scope scope = {position.scope, die, INDEX_NONE};
 	int result = scope_note(walk, die, position.scope);
 
+	position.scope = &scope;
 	position.copy = INDEX_NONE;
 	position.instance = INDEX_NONE;
 	position.inlined = 0;

@@ -46,7 +46,7 @@ static bool die_follow(Dwarf_Die *die, unsigned int attribute, Dwarf_Die *ret_di
 	return dwarf_attr(die, attribute, &found) && dwarf_formref_die(&found, ret_die);
 }
 
-static int die_file(struct index_builder *builder, Dwarf_Die *die, uint32_t *ret_file)
+int dwarf_origin_file(struct index_builder *builder, Dwarf_Die *die, uint32_t *ret_file)
 {
 	Dwarf_Attribute found;
 	Dwarf_Files *files;
@@ -85,7 +85,8 @@ static int declaration_read(
 			declaration.linkage = dwarf_origin_linkage(&at);
 		if (!declaration.line)
 			declaration.line = (uint32_t)dwarf_origin_number(&at, DW_AT_decl_line);
-		if (declaration.file == INDEX_NONE && die_file(builder, &at, &declaration.file))
+		if (declaration.file == INDEX_NONE &&
+		    dwarf_origin_file(builder, &at, &declaration.file))
 			return -ENOMEM;
 		declaration.last = at.addr;
 		if (!die_follow(&at, DW_AT_specification, &next) &&

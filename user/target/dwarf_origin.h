@@ -14,6 +14,9 @@ uint64_t dwarf_origin_number(Dwarf_Die *die, unsigned int attribute); /* 0 witho
 /* DW_AT_linkage_name or its older spelling, of that very DIE. */
 const char *dwarf_origin_linkage(Dwarf_Die *die);
 
+/* The file of the DIE's own DW_AT_decl_file; untouched without. 0 or -ENOMEM. */
+int dwarf_origin_file(struct index_builder *builder, Dwarf_Die *die, uint32_t *ret_file);
+
 /* The source function of a DW_TAG_subprogram or DW_TAG_inlined_subroutine. 0 or -ENOMEM. */
 int dwarf_origin_source(struct index_builder *builder, Dwarf_Die *die, uint32_t *ret_source);
 

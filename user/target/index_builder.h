@@ -21,10 +21,12 @@ struct building_source {
 	bool generic;            /* instances' names differ in their template arguments */
 };
 
-/* A namespace or class; names are built from it where there is no linkage name. */
+/* A namespace, class or function; names are built from it where there is no linkage name, and
+ * places where there is no declaration: GCC gives a lambda only that of its class. */
 struct building_scope {
 	const char *name;
 	uint32_t parent;
+	uint32_t file, line;
 };
 
 /* Lines of one compilation unit's sequence, sorted; index_finish puts sequences in order. */

@@ -69,6 +69,14 @@ static int function_compare(const void *a, const void *b)
 	return first->old < second->old ? -1 : 1;
 }
 
+/* Instances whose declarations tell no place of their own are recognized late. */
+static bool is_same_function(
+    const struct source_function *first, const struct source_function *second)
+{
+	return first->name == second->name && first->file == second->file &&
+	       first->line == second->line && first->file != INDEX_NONE;
+}
+
 /* Sorts the functions that have code; `ret_new` gets the new number by the old one. */
 static int functions_sort(struct image_index *index, uint32_t *ret_new)
 {
@@ -89,11 +97,12 @@ static int functions_sort(struct image_index *index, uint32_t *ret_new)
 			order[kept++] = (struct function_order){index->functions.items[i], i, true};
 	}
 	qsort(order, kept, sizeof(*order), function_compare);
+	index->functions.count = 0;
 	for (uint32_t i = 0; i < kept; i++) {
-		index->functions.items[i] = order[i].function;
-		ret_new[order[i].old] = i;
+		if (i == 0 || !is_same_function(&order[i - 1].function, &order[i].function))
+			index->functions.items[index->functions.count++] = order[i].function;
+		ret_new[order[i].old] = (uint32_t)index->functions.count - 1;
 	}
-	index->functions.count = kept;
 	return 0;
 }
 
@@ -282,6 +291,26 @@ static void end_line_raise(struct source_function *function, const struct line_r
 		function->end_line = row->line;
 }
 
+/* Go does not say in which file an inlined function stands; its first row does. */
+static void inlined_files_find(struct image_index *index)
+{
+	for (uint32_t i = 0; i < index->inlined.count; i++) {
+		const struct inlined_range *range = &index->inlined.items[i];
+		struct source_function *function = &index->functions.items[range->source];
+		size_t row;
+
+		if (function->file != INDEX_NONE || image_index_inlined_at(index, range->low) != i)
+			continue;
+		row = image_index_row_from(index, range->low);
+		if (row == index->rows.count || index->rows.items[row].address != range->low ||
+		    !index->rows.items[row].line)
+			continue;
+		function->file = index->rows.items[row].file;
+		if (!function->line)
+			function->line = index->rows.items[row].line;
+	}
+}
+
 /* Rows of copies outside inlined ranges tell where a function ends; inlined ones serve functions
  * without copies. */
 static void end_lines_read(struct image_index *index)
@@ -341,6 +370,8 @@ static int end_lines_clip(struct image_index *index)
 		if (next && next->file == function->file && function->copy_count == 0 &&
 		    next->line > function->line && function->end_line >= next->line)
 			function->end_line = next->line - 1;
+		if (function->file != INDEX_NONE && function->end_line < function->line)
+			function->end_line = function->line;
 		if (i > 0 && index->functions.items[order[i - 1]].line != function->line)
 			next = function;
 	}
@@ -349,6 +380,7 @@ static int end_lines_clip(struct image_index *index)
 
 int index_find_end_lines(struct index_builder *builder)
 {
+	inlined_files_find(builder->index);
 	end_lines_read(builder->index);
 	return end_lines_clip(builder->index);
 }

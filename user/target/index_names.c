@@ -74,17 +74,44 @@ static int function_name(struct index_builder *builder, const struct building_so
 	return function->name && function->full_name ? 0 : -ENOMEM;
 }
 
-/* Functions that the compiler made have no declaration: they stand where their code does. */
+/* A lambda is declared where its class is. */
+static void place_from_scope(const struct index_builder *builder,
+    const struct building_source *source, struct source_function *function)
+{
+	uint32_t scope = id_map_get(&builder->die_scopes, (uintptr_t)source->declaration, 0);
+
+	if (scope == INDEX_NONE || builder->scopes.items[scope].file == INDEX_NONE)
+		return;
+	function->file = builder->scopes.items[scope].file;
+	function->line = builder->scopes.items[scope].line;
+}
+
+/* Functions that the compiler made have no declaration, those of Go no line: they stand where their
+ * code begins. */
 static void place_from_row(const struct image_index *index, const struct function_copy *copy,
     struct source_function *function)
 {
-	size_t row = image_index_row_from(index, copy->entry);
+	size_t at = image_index_row_from(index, copy->entry);
+	const struct line_row *row = &index->rows.items[at];
 
-	if (row < index->rows.count && index->rows.items[row].address == copy->entry &&
-	    index->rows.items[row].line) {
-		function->file = index->rows.items[row].file;
-		function->line = index->rows.items[row].line;
-	}
+	if (at >= index->rows.count || row->address != copy->entry || !row->line)
+		return;
+	if (function->file == INDEX_NONE)
+		function->file = row->file;
+	if (function->file == row->file && !function->line)
+		function->line = row->line;
+}
+
+static void function_place(const struct index_builder *builder,
+    const struct building_source *source, const struct function_copy *copy,
+    struct source_function *function)
+{
+	if (!source->declaration)
+		return;
+	if (function->file == INDEX_NONE)
+		place_from_scope(builder, source, function);
+	if (copy && (function->file == INDEX_NONE || !function->line))
+		place_from_row(builder->index, copy, function);
 }
 
 int index_name_functions(struct index_builder *builder)
@@ -114,8 +141,7 @@ int index_name_functions(struct index_builder *builder)
 
 		if (function_name(builder, source, copy ? copy->linkage_name : NULL, &function))
 			return -ENOMEM;
-		if (copy && function.file == INDEX_NONE && source->declaration)
-			place_from_row(index, copy, &function);
+		function_place(builder, source, copy, &function);
 		index->functions.items[index->functions.count++] = function;
 	}
 	return 0;
