@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "target/jump_table.h"
+
 void flow_fini(struct flow *flow)
 {
 	ARRAY_FREE(&flow->instructions);
@@ -114,6 +116,35 @@ static void mark_targets(const struct flow *flow, uint8_t *leaders)
 	}
 }
 
+struct table_reader {
+	const struct flow *flow;
+	uint8_t *leaders;
+};
+
+static bool mark_table_target(void *context, uint64_t address)
+{
+	struct table_reader *reader = context;
+	uint32_t target = flow_find(reader->flow, address);
+
+	if (target == FLOW_NONE)
+		return false;
+	reader->leaders[target] |= LEADER | LEADER_UNKNOWN;
+	return true;
+}
+
+/* Marks what the function's jump tables name; false: no table was found. */
+static bool mark_tables(const struct flow *flow, const struct image_index *index, uint8_t *leaders)
+{
+	struct table_reader reader = {flow, leaders};
+	size_t entries = 0, available;
+
+	ARRAY_FOREACH (instruction, &flow->instructions)
+		if (instruction->data && !image_index_bytes(index, instruction->data, &available))
+			entries +=
+			    jump_table_read(index, instruction->data, mark_table_target, &reader);
+	return entries > 0;
+}
+
 /* What a switch selects begins a statement. */
 static void mark_rows(const struct flow *flow, const struct image_index *index, uint8_t *leaders)
 {
@@ -213,6 +244,8 @@ int flow_build(struct flow *flow, const struct image_index *index, uint32_t copy
 	if (entry != FLOW_NONE)
 		leaders[entry] |= LEADER;
 	mark_targets(flow, leaders);
+	if (flow->has_unknown_jumps && mark_tables(flow, index, leaders))
+		flow->has_unknown_jumps = false;
 	if (flow->has_unknown_jumps)
 		mark_rows(flow, index, leaders);
 	error = cut_blocks(flow, leaders);

@@ -27,8 +27,8 @@ struct flow {
 	ARRAY(struct flow_block) blocks;        /* ascending addresses */
 	uint32_t *block_of;                     /* by instruction */
 	bool has_calls;
-	bool has_unknown_jumps;
-	uint64_t undecoded; /* first address where decoding stopped early, 0: none */
+	bool has_unknown_jumps; /* indirect ones for which no jump table was found */
+	uint64_t undecoded;     /* first address where decoding stopped early, 0: none */
 };
 
 /* Decodes all ranges of a copy. -ENOMEM. The flow may be reused: it is emptied first. */

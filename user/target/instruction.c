@@ -212,6 +212,18 @@ static bool is_slow(const ZydisDecodedInstruction *decoded)
 	}
 }
 
+/* The address that a memory operand names by itself: rip-relative, or a 32-bit displacement. */
+static uint64_t data_of(const ZydisDecodedInstruction *decoded, uint64_t address)
+{
+	if (!(decoded->attributes & ZYDIS_ATTRIB_HAS_MODRM) || decoded->raw.modrm.mod == 3)
+		return 0;
+	if (decoded->raw.modrm.mod == 0 && decoded->raw.modrm.rm == 5)
+		return address + decoded->length + decoded->raw.disp.value;
+	if (decoded->raw.disp.size == 32 && decoded->raw.disp.value > 0)
+		return decoded->raw.disp.value;
+	return 0;
+}
+
 int instruction_decode(const uint8_t *bytes, size_t available, uint64_t address,
     const struct instruction_kernel *kernel, struct instruction *ret_instruction)
 {
@@ -229,6 +241,7 @@ int instruction_decode(const uint8_t *bytes, size_t available, uint64_t address,
 	    .slow = is_slow(&decoded),
 	    .condition = is_near_branch_by_flags(&decoded) ? decoded.opcode & 0xf : 0xff,
 	    .refused = refusal(&decoded, kernel),
+	    .data = data_of(&decoded, address),
 	};
 	if (decoded.raw.imm[0].is_relative)
 		ret_instruction->target = address + decoded.length + decoded.raw.imm[0].value.s;

@@ -23,6 +23,7 @@ enum instruction_kind {
 struct instruction {
 	uint64_t address;
 	uint64_t target; /* of JUMP, BRANCH and direct CALL; else 0 */
+	uint64_t data;   /* the constant address in its operand (rip-relative or disp32), else 0 */
 	uint8_t length;
 	uint8_t kind;        /* enum instruction_kind */
 	uint8_t emulated;    /* by the kernel, without a single step */
