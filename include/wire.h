@@ -40,6 +40,8 @@ enum cost_class {
 	COST_RETURN,         /* the return half of a session or uretprobe */
 	COST_ENTRY_EMULATED, /* an entry that also sets up a return probe */
 	COST_ENTRY_STEPPED,
+	COST_BARE_ENTRY_EMULATED, /* an entry without one: its clock is read last, a line's first */
+	COST_BARE_ENTRY_STEPPED,
 	COST_CLASSES
 };
 
@@ -152,8 +154,8 @@ struct settings {
 	__u32 follow_forks;
 	__u32 reserved;
 	/* What a hit adds to the interval before its clock reading, and after it. */
-	__u64 cost_before_ns[COST_CLASSES + 3];
-	__u64 cost_after_ns[COST_CLASSES + 3];
+	__u64 cost_before_ns[COST_CLASSES + 1];
+	__u64 cost_after_ns[COST_CLASSES + 1];
 };
 _Static_assert(sizeof(struct settings) == 160, "wire layout");
 

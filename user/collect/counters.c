@@ -121,12 +121,20 @@ uint64_t counters_threshold(double rate)
 	return rate >= 1.0 ? SAMPLE_ALL : rate <= 0.0 ? 0 : (uint64_t)(rate * (double)SAMPLE_ALL);
 }
 
+/* Entries read the clock where lines do not, so those without a return are a class of their own. */
+static uint8_t cost_class(const struct plan_site *planned)
+{
+	if (!(planned->roles & SITE_ENTRY) || planned->roles & SITE_RETURN)
+		return planned->cost;
+	return planned->cost == COST_EMULATED ? COST_BARE_ENTRY_EMULATED : COST_BARE_ENTRY_STEPPED;
+}
+
 static void fill_site(volatile struct site *site, const struct plan_site *planned)
 {
 	site->function = planned->function;
 	site->host = planned->host;
 	site->roles = planned->roles;
-	site->cost = planned->cost;
+	site->cost = cost_class(planned);
 	site->charge_count = planned->charge_count;
 	site->stack_offset = planned->stack_offset;
 	for (size_t i = 0; i < CHARGES_MAX; i++) {
