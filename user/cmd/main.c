@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
     {"report", cmd_report},
     {"export", cmd_export},
+    {"diff", cmd_diff},
     {"merge", cmd_merge},
     {"help", NULL},
 };

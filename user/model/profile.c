@@ -170,7 +170,7 @@ int64_t profile_sum_ns(int64_t a, int64_t b)
 	int64_t sum;
 
 	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
+		return a < 0 ? -INT64_MAX : INT64_MAX; /* so that its negation exists */
 	return sum;
 }
 
