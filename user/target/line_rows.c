@@ -4,8 +4,9 @@
  *
  * libdw gives a unit's rows sorted, each sequence's own order kept among rows of one address, and
  * sequences end with a row of their own. What must be kept out are sequences of code that the
- * linker discarded: their addresses start at 0, 1 or -1 and can run on into real code. Only the
- * unit's own ranges can tell those rows from real ones.
+ * linker discarded: their addresses start at 0, 1 or -1 and can run on into real code; and rows of
+ * no length behind a sequence's end, which would cover all up to the next sequence. Only the unit's
+ * own ranges can tell those rows from real ones.
  *
  * Code that belongs to no line (line 0) gets a row that ends the one before, like a sequence's end.
  */
@@ -18,7 +19,6 @@ struct table {
 	struct index_builder *builder;
 	ARRAY(struct address_range) live; /* of the unit, sorted; empty: unknown */
 	size_t live_at;                   /* the first that does not end below the current row */
-	bool filtered;                    /* the table has rows of discarded code */
 	Dwarf_Files *files;
 	size_t file_count;
 	uint32_t *file_ids; /* by the table's own numbers */
@@ -57,7 +57,7 @@ static bool row_is_live(struct table *table, uint64_t address, bool end)
 		address--; /* the end of a sequence stands just behind its code */
 	if (!builder_is_code(table->builder, address, address + 1))
 		return false;
-	if (!table->filtered || table->live.count == 0)
+	if (table->live.count == 0)
 		return true;
 	while (
 	    table->live_at < table->live.count && table->live.items[table->live_at].high <= address)
@@ -154,7 +154,6 @@ static int rows_add(struct table *table, Dwarf_Lines *lines, size_t count)
 int line_rows_read_unit(struct index_builder *builder, Dwarf_Die *unit, uint64_t *budget)
 {
 	struct table table = {.builder = builder};
-	Dwarf_Addr lowest = 0;
 	Dwarf_Lines *lines;
 	size_t count;
 	int result;
@@ -169,8 +168,6 @@ int line_rows_read_unit(struct index_builder *builder, Dwarf_Die *unit, uint64_t
 	if (!table.file_ids)
 		return -ENOMEM;
 	memset(table.file_ids, 0xff, table.file_count * sizeof(*table.file_ids));
-	dwarf_lineaddr(dwarf_onesrcline(lines, 0), &lowest);
-	table.filtered = !builder_is_code(builder, lowest, lowest + 1);
 	result = live_read(&table, unit, budget);
 	if (!result)
 		result = rows_add(&table, lines, count);
