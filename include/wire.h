@@ -42,6 +42,7 @@ enum cost_class {
 	COST_ENTRY_STEPPED,
 	COST_BARE_ENTRY_EMULATED, /* an entry without one: its clock is read last, a line's first */
 	COST_BARE_ENTRY_STEPPED,
+	COST_EXIT_STEPPED, /* a ret steps faster than what lines stand on */
 	COST_CLASSES
 };
 
@@ -154,8 +155,8 @@ struct settings {
 	__u32 follow_forks;
 	__u32 reserved;
 	/* What a hit adds to the interval before its clock reading, and after it. */
-	__u64 cost_before_ns[COST_CLASSES + 1];
-	__u64 cost_after_ns[COST_CLASSES + 1];
+	__u64 cost_before_ns[COST_CLASSES];
+	__u64 cost_after_ns[COST_CLASSES];
 };
 _Static_assert(sizeof(struct settings) == 160, "wire layout");
 

@@ -91,18 +91,15 @@ static inline void plan_fini(struct plan *plan)
 	ARRAY_FREE(&plan->counts);
 }
 
-static inline uint8_t byte_at(const struct plan *plan, uint64_t offset)
-{
-	uint8_t byte = 0;
-
-	assert_int_equal(pread(plan->images.items[0].fd, &byte, 1, (off_t)offset), 1);
-	return byte;
-}
-
 /* push %reg and nop are emulated, everything else is taken for stepped. */
-static inline bool is_emulated(uint8_t byte)
+static inline bool is_emulated(const struct plan *plan, uint64_t offset)
 {
-	return (byte >= 0x50 && byte <= 0x57) || byte == 0x90;
+	uint8_t bytes[2] = {0};
+
+	assert_int_equal(pread(plan->images.items[0].fd, bytes, 2, (off_t)offset), 2);
+	if (bytes[0] == 0x41) /* REX.B, of the upper registers */
+		bytes[0] = bytes[1];
+	return (bytes[0] >= 0x50 && bytes[0] <= 0x57) || bytes[0] == 0x90;
 }
 
 /* Adds a function that is seen by its entry and a return probe; gives its id. */
@@ -124,8 +121,7 @@ static inline uint32_t plan_add_function(struct plan *plan, const char *name)
 	    .entry_line = INDEX_NONE,
 	};
 
-	site.cost =
-	    is_emulated(byte_at(plan, site.offset)) ? COST_ENTRY_EMULATED : COST_ENTRY_STEPPED;
+	site.cost = is_emulated(plan, site.offset) ? COST_ENTRY_EMULATED : COST_ENTRY_STEPPED;
 	assert_int_equal(ARRAY_APPEND(&plan->functions, function), 0);
 	assert_int_equal(ARRAY_APPEND(&plan->sites, site), 0);
 	return id;
@@ -148,7 +144,7 @@ static inline uint32_t plan_add_line(struct plan *plan, uint32_t function, const
 	struct plan_count count = {
 	    .line = id, .column = 1, .site = (uint32_t)plan->sites.count, .sign = 1};
 
-	site.cost = is_emulated(byte_at(plan, site.offset)) ? COST_EMULATED : COST_STEPPED;
+	site.cost = is_emulated(plan, site.offset) ? COST_EMULATED : COST_STEPPED;
 	plan->functions.items[function].lines = true;
 	plan->functions.items[function].entry_line = 0;
 	plan->functions.items[function].line_count++;

@@ -1,9 +1,256 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Measures what hits cost.
+// Measures what hits cost, by running lprof's own engine on code that takes no time.
 #include "collect/calibrate.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/log.h"
+#include "collect/calibration_cache.h"
+#include "collect/calibration_code.h"
+#include "collect/code_page.h"
+
+#define ROUNDS      24 /* medians over these */
+#define TURNS       32 /* of the loop in a round: some milliseconds */
+#define COST_MIN_NS 20 /* a hit outside these bounds was not measured rightly */
+#define COST_MAX_NS 1000000
+
+/* One round's mean stays, in ns, and those times less what callees took. */
+struct round {
+	double total[CALIBRATION_LINES];
+	double self[CALIBRATION_LINES];
+};
+
+static int plan_functions(struct plan *plan)
+{
+	for (uint32_t i = 0; i < CODE_FUNCTIONS; i++) {
+		bool bare = i == CODE_BARE_EMULATED || i == CODE_BARE_STEPPED;
+
+		if (ARRAY_APPEND(
+			&plan->functions, (struct plan_function){
+					      .name = "",
+					      .linkage_name = "",
+					      .file = "",
+					      .lines = true,
+					      .rate = 1.0,
+					      .exit = bare ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN,
+					      .entry_line = calibration_entry_lines[i],
+					  }))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int plan_sites(struct plan *plan)
+{
+	for (uint32_t i = 0; i < calibration_site_count; i++) {
+		const struct calibration_site *site = &calibration_sites[i];
+		bool line = site->roles & SITE_LINE, returns = site->roles & SITE_RETURN;
+
+		if (ARRAY_APPEND(&plan->sites,
+			(struct plan_site){
+			    .offset = site->offset,
+			    .function = site->function,
+			    .host = site->function,
+			    .roles = site->roles,
+			    .cost = (uint8_t)((returns ? COST_ENTRY_EMULATED : COST_EMULATED) +
+					      site->stepped),
+			    .charge_count = line,
+			    .charges = {{.line = site->line, .function = site->function}},
+			}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* All lines are the loop's in the report, in order, so that a round finds them in one place. */
+static int plan_calibration(struct plan *plan, int fd)
+{
+	if (ARRAY_APPEND(&plan->images, (struct plan_image){.path = "", .build_id = "", .fd = fd}))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < CALIBRATION_LINES; i++)
+		if (ARRAY_APPEND(&plan->lines, (struct plan_line){.file = "", .line = i}))
+			return -ENOMEM;
+	plan->has_lines = true;
+	return plan_functions(plan) || plan_sites(plan) ? -ENOMEM : 0;
+}
+
+static void plan_fini(struct plan *plan)
+{
+	ARRAY_FREE(&plan->images);
+	ARRAY_FREE(&plan->functions);
+	ARRAY_FREE(&plan->lines);
+	ARRAY_FREE(&plan->sites);
+}
+
+/* Runs the loop and adds to `sums` what each line took since measuring began. */
+static int run_round(struct engine *engine, const struct code_page *page, struct round *ret_sums)
+{
+	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	int error;
+
+	code_page_call(page, 0, TURNS);
+	error = engine_drain(engine, &profile, NULL);
+	if (error)
+		return error;
+	for (size_t i = 0; i < CALIBRATION_LINES; i++) {
+		ret_sums->total[i] = (double)profile->functions.items[0].lines.items[i].total_ns;
+		ret_sums->self[i] = (double)profile->functions.items[0].lines.items[i].self_ns;
+	}
+	return 0;
+}
+
+static int run_rounds(struct engine *engine, const struct code_page *page, struct round *rounds)
+{
+	struct round before = {0}, now;
+
+	for (int i = -1; i < ROUNDS; i++) { /* the first one only warms up */
+		int error = run_round(engine, page, &now);
+
+		if (error)
+			return error;
+		for (size_t line = 0; line < CALIBRATION_LINES && i >= 0; line++) {
+			rounds[i].total[line] = (now.total[line] - before.total[line]) / TURNS;
+			rounds[i].self[line] = (now.self[line] - before.self[line]) / TURNS;
+		}
+		before = now;
+	}
+	return 0;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double one = *(const double *)a, two = *(const double *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+static double median_of(double values[ROUNDS])
+{
+	qsort(values, ROUNDS, sizeof(*values), compare_doubles);
+	return (values[(ROUNDS - 1) / 2] + values[ROUNDS / 2]) / 2;
+}
+
+static struct round medians(const struct round *rounds)
+{
+	struct round result;
+	double values[ROUNDS];
+
+	for (size_t line = 0; line < CALIBRATION_LINES; line++) {
+		for (size_t i = 0; i < ROUNDS; i++)
+			values[i] = rounds[i].total[line];
+		result.total[line] = median_of(values);
+		for (size_t i = 0; i < ROUNDS; i++)
+			values[i] = rounds[i].self[line];
+		result.self[line] = median_of(values);
+	}
+	return result;
+}
+
+static uint64_t rounded(double ns)
+{
+	return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
+}
+
+static void store(struct costs *costs, enum cost_class class, double before, double after)
+{
+	costs->before_ns[class] = rounded(before);
+	costs->after_ns[class] = rounded(after);
+}
+
+/* Likewise for entries without a return probe, which a ret ends. What comes before an entry's
+ * reading is the same with a return probe, which is set up after it. */
+static void solve_bare(const struct round *stay, double entry_before, struct costs *costs)
+{
+	const double *total = stay->total, *self = stay->self;
+	double line = total[STAY_LINE_LINE], before = line / 2, after = line - before;
+	double exit_after = self[STAY_AROUND_BARE_EMULATED] - line - entry_before;
+
+	store(costs, COST_EXIT_STEPPED, total[STAY_BARE_EMULATED_EXIT] - after, exit_after);
+	store(
+	    costs, COST_BARE_ENTRY_EMULATED, entry_before, total[STAY_BARE_EMULATED_LINE] - before);
+	store(costs, COST_BARE_ENTRY_STEPPED, self[STAY_AROUND_BARE_STEPPED] - line - exit_after,
+	    total[STAY_BARE_STEPPED_LINE] - before);
+}
+
+/* Solves the equations of calibrate.h. */
+static void solve(const struct round *stay, struct costs *costs)
+{
+	const double *total = stay->total, *self = stay->self;
+	double line = total[STAY_LINE_LINE], before = line / 2, after = line - before;
+	double return_before = total[STAY_LINE_RETURN] - after;
+	/* before(entry) + after(return): only their sum is ever seen, unless a call is unwound. */
+	double around = self[STAY_AROUND_EMULATED] - line;
+	double return_after = around / 2;
+
+	store(costs, COST_EMULATED, before, after);
+	store(costs, COST_STEPPED, total[STAY_LINE_STEPPED] - after,
+	    total[STAY_STEPPED_LINE] - before);
+	store(costs, COST_RETURN, return_before, return_after);
+	store(
+	    costs, COST_ENTRY_EMULATED, around - return_after, total[STAY_EMULATED_LINE] - before);
+	store(costs, COST_ENTRY_STEPPED, self[STAY_AROUND_STEPPED] - line - return_after,
+	    total[STAY_STEPPED_ENTRY_LINE] - before);
+	solve_bare(stay, around - return_after, costs);
+}
+
+bool costs_plausible(const struct costs *costs)
+{
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		uint64_t all = costs->before_ns[class] + costs->after_ns[class];
+
+		if (costs->before_ns[class] > COST_MAX_NS || costs->after_ns[class] > COST_MAX_NS ||
+		    all < COST_MIN_NS)
+			return false;
+	}
+	return costs->known;
+}
+
+static int measure(enum attach_method method, struct costs *ret_costs, struct failure *failure)
+{
+	struct code_page page CLEANUP(code_page_close) = CODE_PAGE_CLOSED;
+	struct plan plan CLEANUP(plan_fini) = {0};
+	CLEANUP(engine_free_p) struct engine *engine = NULL;
+	CLEANUP_FREE struct round *rounds = calloc(ROUNDS, sizeof(*rounds));
+	const struct engine_options options = {.method = method};
+	struct round middle;
+	int error = code_page_open(calibration_code, calibration_code_size, &page);
+
+	if (!error)
+		error = rounds ? plan_calibration(&plan, page.fd) : -ENOMEM;
+	if (error)
+		return failure_set(failure, -error, "no memory");
+	error = engine_open(&plan, &options, &engine, failure);
+	if (!error)
+		error = engine_add_target(engine, getpid(), failure);
+	if (!error)
+		error = engine_attach(engine, failure);
+	if (error)
+		return error;
+	engine_activate(engine);
+	error = run_rounds(engine, &page, rounds);
+	engine_stop(engine);
+	if (error)
+		return failure_set(failure, -error, "cannot read counters");
+	middle = medians(rounds);
+	solve(&middle, ret_costs);
+	ret_costs->known = true;
+	return 0;
+}
 
 void calibrate_costs(enum attach_method method, struct costs *ret_costs)
 {
-	(void)method;
+	struct failure failure = {0};
+
+	*ret_costs = (struct costs){0};
+	if (calibration_cache_load(method, ret_costs) == 0 && costs_plausible(ret_costs))
+		return;
+	if (measure(method, ret_costs, &failure) == 0 && costs_plausible(ret_costs)) {
+		calibration_cache_store(method, ret_costs);
+		return;
+	}
+	log_warning("the cost of probes could not be measured, so times include it%s%s",
+	    failure.code ? ": " : "", failure.text);
 	*ret_costs = (struct costs){0};
 }

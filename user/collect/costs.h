@@ -14,4 +14,7 @@ struct costs {
 	uint64_t after_ns[COST_CLASSES];  /* from there until the thread runs on */
 };
 
+/* Within what any machine can need for a hit. */
+bool costs_plausible(const struct costs *costs);
+
 #endif

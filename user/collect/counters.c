@@ -121,9 +121,14 @@ uint64_t counters_threshold(double rate)
 	return rate >= 1.0 ? SAMPLE_ALL : rate <= 0.0 ? 0 : (uint64_t)(rate * (double)SAMPLE_ALL);
 }
 
-/* Entries read the clock where lines do not, so those without a return are a class of their own. */
+/*
+ * Entries read the clock where lines do not, and a ret costs what other instructions do not:
+ * classes that matter to the correction, not to the plan.
+ */
 static uint8_t cost_class(const struct plan_site *planned)
 {
+	if (planned->cost == COST_STEPPED && planned->roles & SITE_EXIT)
+		return COST_EXIT_STEPPED;
 	if (!(planned->roles & SITE_ENTRY) || planned->roles & SITE_RETURN)
 		return planned->cost;
 	return planned->cost == COST_EMULATED ? COST_BARE_ENTRY_EMULATED : COST_BARE_ENTRY_STEPPED;
