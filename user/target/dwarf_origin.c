@@ -128,7 +128,7 @@ static int source_make(struct index_builder *builder, Dwarf_Die *die, uint32_t *
 	if (found.file == INDEX_NONE && linkage) {
 		name = linkage; /* without a place, the linkage name tells functions apart */
 	} else {
-		name = base_name(strings, found.name ? found.name : linkage ? linkage : "?");
+		name = base_name(strings, found.name ? found.name : linkage ? linkage : "");
 		group = (uintptr_t)found.last;
 	}
 	if (!name || builder_source(builder, name, found.file, found.line, group, ret_source))

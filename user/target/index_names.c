@@ -62,10 +62,10 @@ static int function_name(struct index_builder *builder, const struct building_so
 			name = mangled;
 		function->full_name = strings_intern(strings, name);
 	} else {
-		name = source->name;
+		name = *source->name ? source->name : first_copy ? first_copy : "(unnamed)";
 		scope = id_map_get(&builder->die_scopes, (uintptr_t)source->declaration, 0);
 		if (source->declaration && scope != INDEX_NONE)
-			name = name_qualify(builder, scope, source->name, text, sizeof(text));
+			name = name_qualify(builder, scope, name, text, sizeof(text));
 		function->full_name = function->name = strings_intern(strings, name);
 	}
 	function->linkage_name = first_copy        ? first_copy

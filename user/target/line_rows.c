@@ -140,8 +140,15 @@ static int rows_add(struct table *table, Dwarf_Lines *lines, size_t count)
 		bool end;
 
 		result = row_convert(table, dwarf_onesrcline(lines, i), &row, &end);
-		if (result || !row_is_live(table, row.address, end))
-			continue;
+		if (result)
+			break;
+		if (!row_is_live(table, row.address, end)) {
+			if (index->rows.count == first)
+				continue;
+			/* The code of the row before ends here at the latest. */
+			row = (struct line_row){.address = row.address, .end_sequence = 1};
+			end = true;
+		}
 		index->rows.items[index->rows.count++] = row;
 		if (end) {
 			result = sequence_close(builder, first);

@@ -31,6 +31,7 @@ static void builder_fini(struct builder *builder)
 	flow_fini(&builder->flow);
 	free(builder->drafts);
 	ARRAY_FREE(&builder->statements);
+	ARRAY_FREE(&builder->terms);
 }
 
 /* ---- Functions ---- */
@@ -186,6 +187,7 @@ static int plan_copy(struct builder *builder, uint32_t copy)
 	if (builder->plan->has_lines) {
 		error = plan_entry_line(builder);
 		error = error ? error : plan_statements(builder);
+		error = error ? error : plan_derive(builder);
 		error = error ? error : plan_time(builder);
 	}
 	return error ? error : plan_emit(builder);
@@ -403,14 +405,14 @@ void plan_count_lines(const struct plan *plan, const uint64_t *site_hits, uint64
 	memset(ret_line_hits, 0, plan->lines.count * sizeof(*ret_line_hits));
 	while (at < plan->counts.count) {
 		const struct plan_count *first = &plan->counts.items[at];
-		uint64_t sum = 0;
+		int64_t sum = 0;
 
 		for (; at < plan->counts.count && plan->counts.items[at].line == first->line &&
 		       plan->counts.items[at].column == first->column;
 		     at++)
-			sum += (uint64_t)plan->counts.items[at].sign *
-			       site_hits[plan->counts.items[at].site];
-		if (sum > ret_line_hits[first->line])
-			ret_line_hits[first->line] = sum;
+			sum += plan->counts.items[at].sign *
+			       (int64_t)site_hits[plan->counts.items[at].site];
+		if (sum > 0 && (uint64_t)sum > ret_line_hits[first->line])
+			ret_line_hits[first->line] = (uint64_t)sum;
 	}
 }

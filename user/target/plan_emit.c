@@ -43,6 +43,31 @@ static int emit_site(struct builder *builder, uint32_t at, uint32_t *ret_site)
 	return ARRAY_APPEND(&builder->plan->sites, site);
 }
 
+static int emit_count(
+    struct builder *builder, const struct statement *statement, uint32_t site, int32_t sign)
+{
+	if (site == INDEX_NONE)
+		return 0;
+	return ARRAY_APPEND(&builder->plan->counts,
+	    (struct plan_count){statement->line, statement->column, site, sign});
+}
+
+/* The statement's own site, or the terms that its count follows from. */
+static int emit_counts(
+    struct builder *builder, const struct statement *statement, const uint32_t *site_of)
+{
+	int error = 0;
+
+	if (statement->site != FLOW_NONE)
+		return emit_count(builder, statement, site_of[statement->site], 1);
+	for (uint32_t at = 0; !error && at < statement->term_count; at++) {
+		const struct derived_term *term = &builder->terms.items[statement->first_term + at];
+
+		error = emit_count(builder, statement, site_of[term->site], term->sign);
+	}
+	return error;
+}
+
 int plan_emit(struct builder *builder)
 {
 	uint32_t count = (uint32_t)builder->flow.instructions.count;
@@ -60,11 +85,7 @@ int plan_emit(struct builder *builder)
 			return error;
 	}
 	ARRAY_FOREACH (statement, &builder->statements) {
-		if (statement->site == FLOW_NONE || site_of[statement->site] == INDEX_NONE)
-			continue;
-		error = ARRAY_APPEND(
-		    &builder->plan->counts, (struct plan_count){statement->line, statement->column,
-						site_of[statement->site], 1});
+		error = emit_counts(builder, statement, site_of);
 		if (error)
 			return error;
 	}

@@ -32,8 +32,8 @@ static int collect_row(struct builder *builder, uint32_t at, const struct line_r
 		return -ENOMEM;
 	if (!row->is_stmt)
 		return 0;
-	return ARRAY_APPEND(
-	    &builder->statements, (struct statement){at, instance, line, row->column, FLOW_NONE});
+	return ARRAY_APPEND(&builder->statements,
+	    (struct statement){at, instance, line, row->column, FLOW_NONE, 0, 0});
 }
 
 static int collect_range(struct builder *builder, const struct address_range *range)
