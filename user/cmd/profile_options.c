@@ -23,15 +23,19 @@ static const struct option long_names[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool is_accepted(const char *accepted, int option)
+static const char *long_name(int option)
 {
 	for (const struct option *name = long_names; name->name; name++)
-		if (name->val == option) {
-			const char *found = strstr(accepted, name->name);
+		if (name->val == option)
+			return name->name;
+	return "";
+}
 
-			return option == 'h' || (found && strchr(" ", found[strlen(name->name)]));
-		}
-	return false;
+static bool is_accepted(const char *accepted, int option)
+{
+	const char *name = long_name(option), *found = strstr(accepted, name);
+
+	return option == 'h' || (found && strchr(" ", found[strlen(name)]));
 }
 
 /* What is wrong with an option's value, or NULL. */
@@ -79,7 +83,12 @@ static int refuse_option(const struct profile_options *options, int option, cons
 {
 	if (option == ':')
 		return cmd_misused(options->command, options->json, "%s: needs a value", argument);
-	if (optopt > 0 && optopt < 256 && argument[0] == '-' && argument[1] != '-')
+	if (option != '?' && option < 256)
+		return cmd_misused(options->command, options->json, "unknown option -%c", option);
+	if (option != '?')
+		return cmd_misused(
+		    options->command, options->json, "unknown option --%s", long_name(option));
+	if (optopt > 0 && optopt < 256)
 		return cmd_misused(options->command, options->json, "unknown option -%c", optopt);
 	return cmd_misused(options->command, options->json, "unknown option %s", argument);
 }
