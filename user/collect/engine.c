@@ -17,8 +17,8 @@
 #include "collect/counters.h"
 #include "collect/drain.h"
 #include "collect/features.h"
-#include "collect/process_command.h"
 #include "collect/uprobe_link.h"
+#include "target/process.h"
 #include "timing.skel.h"
 
 struct engine_target {
@@ -195,7 +195,8 @@ int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure)
 		bpf_map__fd(engine->skeleton->maps.targets), &key, &value, BPF_ANY) < 0)
 		return failure_set(failure, errno == E2BIG ? E2BIG : errno,
 		    "cannot add process %d to the targets: %s", (int)pid, strerror(errno));
-	target.command = process_command(pid);
+	if (process_read_command("/proc", pid, &target.command, NULL))
+		target.command = strdup(""); /* a namespace may hide it */
 	if (!target.command || ARRAY_APPEND(&engine->targets, target)) {
 		free(target.command);
 		return failure_set(failure, ENOMEM, "out of memory");
