@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Takes processes to attached probes, and counters to reports.
+#include "cmd/measure.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "collect/features.h"
+#include "output/output.h"
+#include "output/report.h"
+
+int measure_check(const struct measure_options *options, struct failure *failure)
+{
+	if (options->cpu)
+		return failure_set(failure, ENOSYS,
+		    "--cpu is not part of this version: name functions with -f or -l");
+	if (options->budget_percent > 0)
+		log_warning("--budget is not enforced by this version; lower --rate to pay less");
+	ARRAY_FOREACH (output, &options->outputs)
+		if (!output_format_for(*output, failure))
+			return -EINVAL;
+	return 0;
+}
+
+static int attach(struct measurement *measurement, const struct measure_options *options,
+    const pid_t *pids, size_t count, struct failure *failure)
+{
+	const struct engine_options engine = {
+	    .method = options->method,
+	    .follow = options->follow,
+	    .correct = true,
+	    .progress = progress_step,
+	    .context = &measurement->progress,
+	};
+	int error = engine_open(measurement->target->plan, &engine, &measurement->engine, failure);
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = engine_add_target(measurement->engine, pids[i], failure);
+	return error ? error : engine_attach(measurement->engine, failure);
+}
+
+int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
+    bool marked, struct measurement **ret_measurement, struct failure *failure)
+{
+	CLEANUP(measure_free_p) struct measurement *measurement = calloc(1, sizeof(*measurement));
+	struct features features;
+	struct plan_kernel kernel;
+	int error;
+
+	if (!measurement)
+		return failure_set(failure, ENOMEM, "out of memory");
+	progress_init(&measurement->progress);
+	features_detect(&features);
+	error = features_check(&features, failure);
+	if (error)
+		return error;
+	kernel = features_plan_kernel(&features);
+	progress_step(&measurement->progress, "Reading images", 0, 0);
+	error =
+	    target_plan_open(pids, count, options, &kernel, marked, &measurement->target, failure);
+	if (!error)
+		error = attach(measurement, options, pids, count, failure);
+	progress_end(&measurement->progress);
+	if (error)
+		return error;
+	*ret_measurement = TAKE(measurement);
+	return 0;
+}
+
+int measure_finish(
+    struct measurement *measurement, struct profile **ret_profile, struct failure *failure)
+{
+	progress_step(&measurement->progress, "Removing probes", 0, 0);
+	engine_stop(measurement->engine);
+	progress_end(&measurement->progress);
+	return engine_drain(measurement->engine, ret_profile, failure);
+}
+
+static int print_report(
+    const struct measure_options *options, const struct profile *profile, FILE *stream)
+{
+	static const struct output_options plain;
+	struct report_options report = {0};
+
+	if (options->json)
+		return output_write_json(profile, stream, &plain, NULL);
+	(void)report_parse_color("auto", stream, &report.color);
+	return report_print(profile, stream, &report);
+}
+
+/* Writes one file; true if that went well. */
+static bool write_output(const char *command, const struct measure_options *options,
+    const struct profile *profile, const char *path)
+{
+	struct failure failure = {0};
+
+	if (output_write(profile, path, NULL, &failure)) {
+		(void)cmd_failed(command, options->json, &failure);
+		return false;
+	}
+	log_note("wrote %s", path);
+	return true;
+}
+
+int measure_deliver(
+    const char *command, const struct measure_options *options, const struct profile *profile)
+{
+	struct failure failure = {0};
+	bool written = true;
+
+	ARRAY_FOREACH (output, &options->outputs)
+		written = write_output(command, options, profile, *output) && written;
+	if (written && options->outputs.count)
+		return STATUS_OK;
+	if (print_report(options, profile, written ? stdout : stderr)) {
+		failure_set(&failure, ENOMEM, "out of memory");
+		return cmd_failed(command, options->json, &failure);
+	}
+	if (written)
+		return STATUS_OK;
+	return strcmp(command, "run") ? STATUS_FAILED : STATUS_RUN_FAILED;
+}
+
+void measure_free(struct measurement *measurement)
+{
+	if (!measurement)
+		return;
+	progress_end(&measurement->progress);
+	engine_free(measurement->engine);
+	target_plan_free(measurement->target);
+	free(measurement);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `run` and `record` share: from processes to attached probes, from counters to reports. */
+#ifndef LPROF_CMD_MEASURE_H
+#define LPROF_CMD_MEASURE_H
+
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/failure.h"
+#include "base/progress.h"
+#include "cmd/options.h"
+#include "cmd/target_plan.h"
+#include "collect/engine.h"
+#include "model/profile.h"
+
+struct measurement {
+	struct target_plan *target;
+	struct engine *engine;
+	struct progress progress;
+};
+
+/* What can be known to be wrong before anything is started. */
+int measure_check(const struct measure_options *options, struct failure *failure);
+
+/* Plans, loads and attaches; the gate is closed. `marked` as in target_plan_open(). */
+int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
+    bool marked, struct measurement **ret_measurement, struct failure *failure);
+
+/* Detaches and gives what was measured. */
+int measure_finish(
+    struct measurement *measurement, struct profile **ret_profile, struct failure *failure);
+
+/*
+ * Writes the files that were asked for, or prints the report. What cannot be written is said, and
+ * the report printed on stderr instead, so that no measurement is lost. STATUS_OK, or the status
+ * of a failure of `command`.
+ */
+int measure_deliver(
+    const char *command, const struct measure_options *options, const struct profile *profile);
+
+void measure_free(struct measurement *measurement);
+DEFINE_CLEANUP(struct measurement *, measure_free)
+
+#endif

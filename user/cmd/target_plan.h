@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From processes and specs to a plan: finds the images, opens those that are asked for, plans. */
+#ifndef LPROF_CMD_TARGET_PLAN_H
+#define LPROF_CMD_TARGET_PLAN_H
+
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/failure.h"
+#include "cmd/options.h"
+#include "target/plan.h"
+#include "target/process_images.h"
+
+/* The plan and what it borrows from. */
+struct target_plan {
+	struct process_images files;
+	ARRAY(struct selection_image) images; /* parallel to files.images */
+	struct selection selection;
+	struct plan *plan;
+};
+
+/*
+ * Plans for the images that the processes map. `marked`: without specs, the functions that are
+ * marked with LPROF_PROFILE. Fails with what a user must read; -ENOENT too if nothing is marked.
+ */
+int target_plan_open(const pid_t *pids, size_t count, const struct measure_options *options,
+    const struct plan_kernel *kernel, bool marked, struct target_plan **ret_target_plan,
+    struct failure *failure);
+void target_plan_free(struct target_plan *target_plan);
+DEFINE_CLEANUP(struct target_plan *, target_plan_free)
+
+#endif
