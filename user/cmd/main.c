@@ -15,6 +15,8 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+    {"run", cmd_run},
+    {"record", cmd_record},
     {"report", cmd_report},
     {"export", cmd_export},
     {"diff", cmd_diff},
