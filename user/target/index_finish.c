@@ -287,7 +287,7 @@ int index_link_inlined(struct index_builder *builder)
 /* Notes that a row belongs to the function. */
 static void end_line_raise(struct source_function *function, const struct line_row *row)
 {
-	if (row->is_stmt && row->file == function->file && row->line > function->end_line)
+	if (row->line && row->file == function->file && row->line > function->end_line)
 		function->end_line = row->line;
 }
 
@@ -335,7 +335,7 @@ static void end_lines_read(struct image_index *index)
 						   .source];
 		else
 			function = &index->functions.items[index->inlined.items[inlined].source];
-		if (inlined == INDEX_NONE || function->copy_count == 0)
+		if (inlined == INDEX_NONE || (function->copy_count == 0 && row->is_stmt))
 			end_line_raise(function, row);
 	}
 }

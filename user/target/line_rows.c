@@ -17,7 +17,8 @@
 
 struct table {
 	struct index_builder *builder;
-	ARRAY(struct address_range) live; /* of the unit, sorted; empty: unknown */
+	ARRAY(struct address_range) live; /* of the unit, sorted */
+	bool live_known;                  /* the unit tells its ranges */
 	size_t live_at;                   /* the first that does not end below the current row */
 	Dwarf_Files *files;
 	size_t file_count;
@@ -40,6 +41,7 @@ static int live_read(struct table *table, Dwarf_Die *unit, uint64_t *budget)
 	while ((at = dwarf_ranges(unit, at, &base, &low, &high)) > 0) {
 		if ((*budget)-- == 0)
 			return -EBADMSG;
+		table->live_known = true;
 		if (builder_is_code(table->builder, low, high) &&
 		    ARRAY_APPEND(&table->live, (struct address_range){low, high}))
 			return -ENOMEM;
@@ -57,7 +59,7 @@ static bool row_is_live(struct table *table, uint64_t address, bool end)
 		address--; /* the end of a sequence stands just behind its code */
 	if (!builder_is_code(table->builder, address, address + 1))
 		return false;
-	if (table->live.count == 0)
+	if (!table->live_known)
 		return true;
 	while (
 	    table->live_at < table->live.count && table->live.items[table->live_at].high <= address)
@@ -210,7 +212,10 @@ int line_rows_sort(struct index_builder *builder)
 		for (size_t i = 0; i < sequence->count; i++) {
 			const struct line_row *row = &index->rows.items[sequence->first + i];
 
-			if (row->address >= covered)
+			/* One end says it all. */
+			bool again = row->end_sequence && count && sorted[count - 1].end_sequence;
+
+			if (row->address >= covered && !again)
 				sorted[count++] = *row;
 		}
 		if (sequence->high > covered)
