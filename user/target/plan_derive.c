@@ -28,8 +28,9 @@ struct terms {
 struct block_facts {
 	uint32_t first_predecessor, predecessors; /* into `edges` */
 	uint32_t entry_site,
-	    end_site; /* counting sites in its first and last segment, or FLOW_NONE */
-	bool open;    /* control can also come from elsewhere */
+	    end_site;         /* counting sites in its first and last segment, or FLOW_NONE */
+	bool open;            /* control can also come from elsewhere */
+	struct terms derived; /* its count, where it has lost its site; else empty */
 };
 
 struct facts {
@@ -126,9 +127,29 @@ static int gather_facts(struct builder *builder, struct facts *facts)
 
 static bool add_term(struct terms *terms, uint32_t site, int32_t sign)
 {
-	if (site == FLOW_NONE || terms->count == TERMS_MAX)
+	if (site == FLOW_NONE)
+		return false;
+	for (uint32_t at = 0; at < terms->count; at++)
+		if (terms->items[at].site == site && terms->items[at].sign == -sign) {
+			terms->items[at] = terms->items[--terms->count];
+			return true;
+		}
+	if (terms->count == TERMS_MAX)
 		return false;
 	terms->items[terms->count++] = (struct derived_term){site, sign};
+	return true;
+}
+
+/* Adds sign times how often control enters a block, or leaves it at its end. */
+static bool add_block(
+    const struct block_facts *block, bool at_end, int32_t sign, struct terms *terms)
+{
+	if (!block->derived.count)
+		return add_term(terms, at_end ? block->end_site : block->entry_site, sign);
+	for (uint32_t at = 0; at < block->derived.count; at++)
+		if (!add_term(
+			terms, block->derived.items[at].site, sign * block->derived.items[at].sign))
+			return false;
 	return true;
 }
 
@@ -152,10 +173,10 @@ static bool add_edge(const struct builder *builder, const struct facts *facts, u
 		return false;
 	if (other == FLOW_NONE) /* a conditional jump out of the function is no single way */
 		return last->kind != INSTRUCTION_BRANCH &&
-		       add_term(terms, facts->blocks[from].end_site, sign);
+		       add_block(&facts->blocks[from], true, sign, terms);
 	return only_predecessor(facts, other) &&
-	       add_term(terms, facts->blocks[from].end_site, sign) &&
-	       add_term(terms, facts->blocks[other].entry_site, -sign);
+	       add_block(&facts->blocks[from], true, sign, terms) &&
+	       add_block(&facts->blocks[other], false, -sign, terms);
 }
 
 /* Adds sign times the counts of all edges into `id` but those from `except`. */
@@ -193,7 +214,7 @@ static bool derive_after(
 
 	terms->count = 0;
 	return next != FLOW_NONE && next != id && last->kind != INSTRUCTION_BRANCH &&
-	       add_term(terms, facts->blocks[next].entry_site, 1) &&
+	       add_block(&facts->blocks[next], false, 1, terms) &&
 	       add_ways_in(builder, facts, next, id, -1, terms);
 }
 
@@ -233,6 +254,38 @@ static int replace_site(struct builder *builder, struct facts *facts, uint32_t i
 	builder->drafts[site].roles = 0;
 	builder->drafts[site].moved = 0;
 	facts->blocks[id].entry_site = facts->blocks[id].end_site = FLOW_NONE;
+	facts->blocks[id].derived = *terms;
+	return 0;
+}
+
+/*
+ * A sum of sites only: a line's hits are then still the sum over the sites that count it, as for
+ * every other line, and a reader of the plan can check it.
+ */
+static bool is_sum(const struct terms *terms)
+{
+	for (uint32_t at = 0; at < terms->count; at++)
+		if (terms->items[at].sign < 0)
+			return false;
+	return terms->count > 0;
+}
+
+static int derive_block(
+    struct builder *builder, struct facts *facts, uint32_t id, bool *ret_derived)
+{
+	uint32_t site = dispensable_site(builder, facts, id);
+	struct terms terms = {};
+
+	*ret_derived = false;
+	if (site == FLOW_NONE)
+		return 0;
+	facts->blocks[id].entry_site = facts->blocks[id].end_site = FLOW_NONE;
+	if ((derive_before(builder, facts, id, &terms) && is_sum(&terms)) ||
+	    (derive_after(builder, facts, id, &terms) && is_sum(&terms))) {
+		*ret_derived = true;
+		return replace_site(builder, facts, id, site, &terms);
+	}
+	facts->blocks[id].entry_site = facts->blocks[id].end_site = site;
 	return 0;
 }
 
@@ -240,21 +293,15 @@ int plan_derive(struct builder *builder)
 {
 	CLEANUP(facts_fini) struct facts facts = {};
 	int error = gather_facts(builder, &facts);
+	bool changed = true, derived;
 
 	builder->terms.count = 0;
-	for (uint32_t id = 0; !error && id < builder->flow.blocks.count; id++) {
-		uint32_t site = dispensable_site(builder, &facts, id);
-		struct terms terms = {};
-		bool derived;
-
-		if (site == FLOW_NONE)
-			continue;
-		facts.blocks[id].entry_site = facts.blocks[id].end_site = FLOW_NONE;
-		derived = derive_before(builder, &facts, id, &terms) ||
-			  derive_after(builder, &facts, id, &terms);
-		facts.blocks[id].entry_site = facts.blocks[id].end_site = site;
-		if (derived)
-			error = replace_site(builder, &facts, id, site, &terms);
+	while (!error && changed) {
+		changed = false;
+		for (uint32_t id = 0; !error && id < builder->flow.blocks.count; id++) {
+			error = derive_block(builder, &facts, id, &derived);
+			changed |= derived;
+		}
 	}
 	return error;
 }
