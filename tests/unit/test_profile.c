@@ -48,11 +48,26 @@ static void test_distribution(void **state)
 	assert_in_range((uint64_t)distribution_variance(function), 80000, 86000);
 }
 
+/* All calls in one bucket, 896 to 1023: what is left is the spread inside it, 127^2 / 12 = 1,344.
+ */
+static void test_spread_inside_a_bucket(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_new();
+	struct profile_function *function = profile_add_function(profile);
+	uint64_t counts[HISTOGRAM_BUCKETS] = {0};
+
+	(void)state;
+	counts[histogram_bucket(1000)] = 1000000;
+	assert_int_equal(distribution_store(function, counts), 0);
+	assert_int_equal((uint64_t)distribution_variance(function), 1344);
+}
+
 static void test_sums_do_not_wrap(void **state)
 {
 	(void)state;
 	assert_true(profile_sum(2, 3) == 5);
 	assert_true(profile_sum(UINT64_MAX, 3) == INT64_MAX);
+	assert_true(profile_sum(INT64_MAX, 1) == INT64_MAX);
 	assert_true(profile_sum_ns(INT64_MAX, 1) == INT64_MAX);
 	assert_true(profile_sum_ns(INT64_MIN, -1) == -INT64_MAX);
 }
@@ -67,6 +82,11 @@ static void test_accounting(void **state)
 	profile_add_function(profile)->accounting = (struct profile_accounting){.entries = 2, 1};
 	profile_account(profile);
 	assert_int_equal(profile->accounting.entries, 17);
+	assert_int_equal(profile->accounting.exits, 2);
+	assert_int_equal(profile->accounting.open, 2);
+	assert_int_equal(profile->accounting.unwound, 3);
+	assert_int_equal(profile->accounting.untimed, 4);
+	assert_int_equal(profile->accounting.lost, 5);
 	assert_true(profile_identity_holds(&profile->functions.items[0].accounting));
 	assert_false(profile_identity_holds(&profile->functions.items[1].accounting));
 	assert_false(profile_identity_holds(&profile->accounting));
@@ -92,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_buckets_touch),
 	    cmocka_unit_test(test_distribution),
+	    cmocka_unit_test(test_spread_inside_a_bucket),
 	    cmocka_unit_test(test_sums_do_not_wrap),
 	    cmocka_unit_test(test_accounting),
 	    cmocka_unit_test(test_losses_by_name),

@@ -59,6 +59,47 @@ static void test_json_round_trip(void **state)
 	check_round_trip(output_write_json);
 }
 
+static void check_contains(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no %s in:\n%s", part, text);
+}
+
+/* Field names and values as DESIGN.md 2.4 has them. */
+static void test_json_text(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_example("/src/add.c");
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+
+	(void)state;
+	text = written(output_write_json, profile, &size);
+	check_contains(text, "{\n \"format\": \"lprof\",\n \"version\": 1,\n");
+	check_contains(text, "\"started\": \"2026-01-01T00:00:00.123456789Z\",\n");
+	check_contains(text, "{\"pid\": 1235, \"command\": \"worker\", \"exit_status\": null}");
+	check_contains(text,
+	    "{\"name\": \"add\", \"linkage_name\": \"add\", \"image\": \"/bin/lua\", "
+	    "\"image_index\": 0, \"file\": \"/src/add.c\", \"line\": 3, \"calls\": 1000, "
+	    "\"primitive_calls\": 1000, \"timed_calls\": 1000, \"total_ns\": 5000000, "
+	    "\"self_ns\": 4000000, \"min_ns\": 3000, \"max_ns\": 9000, \"raw_total_ns\": "
+	    "7000000, \"histogram\": [[5119, 900], [10239, 100]], \"cpu_samples\": 3, "
+	    "\"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
+	    "\"inlined_copies\": 0, \"accounting\": {\"entries\": 1000, \"exits\": 1000, "
+	    "\"open\": 0, \"unwound\": 0, \"untimed\": 0, \"lost\": 0}");
+	check_contains(text,
+	    "[{\"function\": 1, \"calls\": 990, \"primitive_calls\": 990, \"total_ns\": "
+	    "4900000, \"self_ns\": 3900000}, {\"function\": null, ");
+	check_contains(text,
+	    "{\"file\": \"/src/add.c\", \"line\": 6, \"hits\": 4000, \"total_ns\": 4000000, "
+	    "\"self_ns\": 3000000, \"max_ns\": 8000, \"cpu_samples\": 2, \"sites\": 2, "
+	    "\"timing\": \"shared\"}");
+	check_contains(text, "\"losses\": [{\"cause\": \"depth\", \"count\": 12}, ");
+	check_contains(text,
+	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
+	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"share_of_cpu\": "
+	    "0.00405, \"bystander_hits\": 4}");
+}
+
 static void test_pickle_round_trip(void **state)
 {
 	(void)state;
@@ -76,6 +117,7 @@ static void test_hostile_names_stay_valid(void **state)
 
 	(void)state;
 	text = written(output_write_json, profile, &size);
+	check_contains(text, "\"/src/\xef\xbf\xbd\\\"\\\\\\u000a\\u001b[31m.c\"");
 	assert_int_equal(input_read_bytes("x", text, size, &again, &failure), 0);
 	assert_string_equal(again->functions.items[0].file, "/src/\xef\xbf\xbd\"\\\n\x1b[31m.c");
 }
@@ -182,6 +224,25 @@ static void test_line_profiler_file(void **state)
 	assert_int_equal(function->total_ns, 1000 + 65536);
 }
 
+/* (5, 2, -256 as LONG1): a line faster than its correction. */
+static void test_negative_times(void **state)
+{
+	static const char bytes[] = "\x80\x02"
+				    "cline_profiler._line_profiler\nLineStats\n)\x81}(U\x07"
+				    "timings}(U\x01"
+				    "aK\x01U\x01"
+				    "f\x87](K\x05K\x02\x8a\x02\x00\xff\x87"
+				    "eu"
+				    "U\x04unitG>\x11.\x0b\xe8&\xd6\x95ub.";
+	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	struct failure failure = {0};
+
+	(void)state;
+	if (input_read_bytes("x", bytes, sizeof(bytes) - 1, &profile, &failure))
+		fail_msg("%s", failure.text);
+	assert_true(profile->functions.items[0].lines.items[0].total_ns == -256);
+}
+
 static void test_pickle_refusals(void **state)
 {
 #define CASE(bytes, sentence)                      \
@@ -244,11 +305,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_json_round_trip),
+	    cmocka_unit_test(test_json_text),
 	    cmocka_unit_test(test_pickle_round_trip),
 	    cmocka_unit_test(test_hostile_names_stay_valid),
 	    cmocka_unit_test(test_json_refusals),
 	    cmocka_unit_test(test_json_ignores_unknown_keys),
 	    cmocka_unit_test(test_line_profiler_file),
+	    cmocka_unit_test(test_negative_times),
 	    cmocka_unit_test(test_pickle_refusals),
 	    cmocka_unit_test(test_unknown_extension),
 	};
