@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/files.h"
 #include "input/input.h"
 #include "output/output.h"
 #include "profile_example.h"
@@ -98,6 +99,21 @@ static void test_json_text(void **state)
 	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
 	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"share_of_cpu\": "
 	    "0.00405, \"bystander_hits\": 4}");
+}
+
+/* The example that the schema, the fuzzer and the tests of commands use. */
+static void test_json_is_the_example(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_example("/src/add.c");
+	CLEANUP_FREE char *text = NULL, *example = NULL;
+	struct failure failure = {0};
+	size_t size;
+
+	(void)state;
+	if (file_read("tests/fuzz/corpus/json/example.json", 1 << 20, &example, &size, &failure))
+		fail_msg("%s", failure.text);
+	text = written(output_write_json, profile, &size);
+	assert_string_equal(text, example);
 }
 
 static void test_pickle_round_trip(void **state)
@@ -306,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_json_round_trip),
 	    cmocka_unit_test(test_json_text),
+	    cmocka_unit_test(test_json_is_the_example),
 	    cmocka_unit_test(test_pickle_round_trip),
 	    cmocka_unit_test(test_hostile_names_stay_valid),
 	    cmocka_unit_test(test_json_refusals),

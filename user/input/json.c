@@ -7,10 +7,12 @@
 #include <time.h>
 
 /*
- * json-c takes up to 1 KiB for an object of a few bytes: so the number of objects and lists is
- * bounded before it sees the text. A profile has one for each line, call edge and bucket.
+ * json-c takes up to 1 KiB for an object and 64 bytes for a number, of two bytes of text: so their
+ * numbers are bounded before it sees the text. A profile has an object or list for each line, call
+ * edge and bucket.
  */
 #define CONTAINERS_MAX 2000000
+#define VALUES_MAX     24000000
 #define DEPTH_MAX      16
 
 struct reader {
@@ -428,14 +430,16 @@ static int parse(const char *name, const char *bytes, size_t size,
 {
 	struct json_tokener *tokener;
 	enum json_tokener_error error;
-	size_t containers = 0, end;
+	size_t containers = 0, values = 0, end;
 
-	for (size_t i = 0; i < size; i++)
+	for (size_t i = 0; i < size; i++) {
 		containers += bytes[i] == '[' || bytes[i] == '{';
-	if (containers > CONTAINERS_MAX || size > INPUT_SIZE_MAX)
+		values += bytes[i] == ',';
+	}
+	if (containers > CONTAINERS_MAX || values > VALUES_MAX || size > INPUT_SIZE_MAX)
 		return failure_set(failure, EFBIG,
-		    "%s: is larger than lprof reads (%u MiB and %d objects and lists)", name,
-		    INPUT_SIZE_MAX >> 20, CONTAINERS_MAX);
+		    "%s: is larger than lprof reads: %u MiB, %d values, %d objects and lists", name,
+		    INPUT_SIZE_MAX >> 20, VALUES_MAX, CONTAINERS_MAX);
 	tokener = json_tokener_new_ex(DEPTH_MAX);
 	if (!tokener)
 		return failure_set(failure, ENOMEM, "%s: no memory to read it", name);
