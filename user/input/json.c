@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads the native profile, version 1 (DESIGN.md 2.4, docs/profile.schema.json).
 #include "input/input.h"
-#include "input/json_place.h"
+#include "input/json_reader.h"
 
 #include <string.h>
 #include <time.h>
@@ -15,17 +15,8 @@
 #define VALUES_MAX     24000000
 #define DEPTH_MAX      16
 
-struct reader {
-	struct profile *profile;
-	size_t functions; /* how many there will be */
-};
-
-/* Reads one element of a list into the profile. */
-typedef int (*element_reader)(
-    struct reader *reader, const struct json_place *element, void *context);
-
-static int read_list(struct reader *reader, const struct json_place *object, const char *key,
-    element_reader read, enum json_type type, void *context)
+int json_read_list(struct json_reader *reader, const struct json_place *object, const char *key,
+    json_element_reader read, enum json_type type, void *context)
 {
 	struct json_place list, element;
 	int error;
@@ -42,14 +33,13 @@ static int read_list(struct reader *reader, const struct json_place *object, con
 	return error;
 }
 
-static int no_memory(const struct json_place *place)
+int json_no_memory(const struct json_place *place)
 {
 	return failure_set(place->failure, ENOMEM, "no memory to read the profile");
 }
 
-/* Text of a key as the profile's own; absent: "". */
-static int read_text(
-    struct reader *reader, const struct json_place *object, const char *key, const char **ret_text)
+int json_read_text(struct json_reader *reader, const struct json_place *object, const char *key,
+    const char **ret_text)
 {
 	const char *text = "";
 	int error = json_get_text(object, key, &text);
@@ -57,11 +47,11 @@ static int read_text(
 	if (error)
 		return error;
 	*ret_text = profile_intern(reader->profile, text);
-	return *ret_text ? 0 : no_memory(object);
+	return *ret_text ? 0 : json_no_memory(object);
 }
 
 /* RFC 3339, with any fraction and offset. */
-static int read_started(struct reader *reader, const struct json_place *document)
+static int read_started(struct json_reader *reader, const struct json_place *document)
 {
 	struct json_place member;
 	struct tm calendar = {0};
@@ -91,7 +81,7 @@ static int read_started(struct reader *reader, const struct json_place *document
 	return 0;
 }
 
-static int read_target(struct reader *reader, const struct json_place *element, void *context)
+static int read_target(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	struct profile_target target = {0};
 	int64_t pid = 0, status = -1;
@@ -100,205 +90,26 @@ static int read_target(struct reader *reader, const struct json_place *element, 
 	(void)context;
 	if ((error = json_get_signed(element, "pid", 0, INT32_MAX, &pid)) ||
 	    (error = json_get_signed(element, "exit_status", -1, INT32_MAX, &status)) ||
-	    (error = read_text(reader, element, "command", &target.command)))
+	    (error = json_read_text(reader, element, "command", &target.command)))
 		return error;
 	target.pid = (int32_t)pid;
 	target.exit_status = (int32_t)status;
-	return ARRAY_APPEND(&reader->profile->targets, target) ? no_memory(element) : 0;
+	return ARRAY_APPEND(&reader->profile->targets, target) ? json_no_memory(element) : 0;
 }
 
-static int read_image(struct reader *reader, const struct json_place *element, void *context)
+static int read_image(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	struct profile_image image;
 	int error;
 
 	(void)context;
-	if ((error = read_text(reader, element, "path", &image.path)) ||
-	    (error = read_text(reader, element, "build_id", &image.build_id)))
+	if ((error = json_read_text(reader, element, "path", &image.path)) ||
+	    (error = json_read_text(reader, element, "build_id", &image.build_id)))
 		return error;
-	return ARRAY_APPEND(&reader->profile->images, image) ? no_memory(element) : 0;
+	return ARRAY_APPEND(&reader->profile->images, image) ? json_no_memory(element) : 0;
 }
 
-static int read_bucket(struct reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_function *function = context;
-	int64_t numbers[2];
-	int error;
-
-	(void)reader;
-	if (json_object_array_length(element->value) != 2)
-		return json_refuse(element, "must be a pair [upper_ns, count]");
-	for (size_t i = 0; i < 2; i++) {
-		struct json_place number;
-
-		json_element(element, i, &number);
-		error = json_number(&number, 0, INT64_MAX, &numbers[i]);
-		if (error)
-			return error;
-	}
-	return ARRAY_APPEND(&function->histogram,
-		   (struct profile_bucket){(uint64_t)numbers[0], (uint64_t)numbers[1]})
-		   ? no_memory(element)
-		   : 0;
-}
-
-static int read_caller(struct reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_function *function = context;
-	struct profile_caller caller = {0};
-	int64_t index = -1; /* absent or null: called from elsewhere */
-	int error;
-
-	if ((error = json_get_signed(
-		 element, "function", -1, (int64_t)reader->functions - 1, &index)) ||
-	    (error = json_get_unsigned(element, "calls", &caller.calls)) ||
-	    (error = json_get_unsigned(element, "primitive_calls", &caller.primitive_calls)) ||
-	    (error = json_get_signed(
-		 element, "total_ns", -INT64_MAX, INT64_MAX, &caller.total_ns)) ||
-	    (error = json_get_signed(element, "self_ns", -INT64_MAX, INT64_MAX, &caller.self_ns)))
-		return error;
-	caller.function = index < 0 ? PROFILE_NO_FUNCTION : (uint32_t)index;
-	return ARRAY_APPEND(&function->callers, caller) ? no_memory(element) : 0;
-}
-
-static int read_line(struct reader *reader, const struct json_place *element, void *context)
-{
-	static const char *const timings[] = {"own", "shared"};
-	struct profile_function *function = context;
-	struct profile_line line = {0};
-	unsigned timing = PROFILE_TIMING_OWN;
-	int error;
-
-	if ((error = read_text(reader, element, "file", &line.file)) ||
-	    (error = json_get_u32(element, "line", &line.line)) ||
-	    (error = json_get_unsigned(element, "hits", &line.hits)) ||
-	    (error = json_get_signed(element, "total_ns", -INT64_MAX, INT64_MAX, &line.total_ns)) ||
-	    (error = json_get_signed(element, "self_ns", -INT64_MAX, INT64_MAX, &line.self_ns)) ||
-	    (error = json_get_unsigned(element, "max_ns", &line.max_ns)) ||
-	    (error = json_get_unsigned(element, "cpu_samples", &line.cpu_samples)) ||
-	    (error = json_get_u32(element, "sites", &line.sites)) ||
-	    (error = json_get_name(element, "timing", timings, ARRAY_SIZE(timings), &timing)))
-		return error;
-	line.timing = timing;
-	return ARRAY_APPEND(&function->lines, line) ? no_memory(element) : 0;
-}
-
-static int read_omission(struct reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_omission omission = {.function = *(const uint32_t *)context};
-	int error;
-
-	if ((error = read_text(reader, element, "file", &omission.file)) ||
-	    (error = json_get_u32(element, "line", &omission.line)) ||
-	    (error = read_text(reader, element, "reason", &omission.reason)))
-		return error;
-	return ARRAY_APPEND(&reader->profile->omissions, omission) ? no_memory(element) : 0;
-}
-
-static int read_accounting(
-    const struct json_place *object, struct profile_accounting *ret_accounting)
-{
-	struct json_place member;
-	int error;
-
-	if (!json_member(object, "accounting", &member))
-		return 0;
-	if ((error = json_expect(&member, json_type_object)) ||
-	    (error = json_get_unsigned(&member, "entries", &ret_accounting->entries)) ||
-	    (error = json_get_unsigned(&member, "exits", &ret_accounting->exits)) ||
-	    (error = json_get_unsigned(&member, "open", &ret_accounting->open)) ||
-	    (error = json_get_unsigned(&member, "unwound", &ret_accounting->unwound)) ||
-	    (error = json_get_unsigned(&member, "untimed", &ret_accounting->untimed)) ||
-	    (error = json_get_unsigned(&member, "lost", &ret_accounting->lost)))
-		return error;
-	return 0;
-}
-
-/* "image_index" tells images of equal paths apart; files by other tools may give the path alone. */
-static int read_function_image(
-    struct reader *reader, const struct json_place *element, uint32_t *ret_image)
-{
-	struct profile *profile = reader->profile;
-	const char *path = NULL;
-	uint32_t index = PROFILE_NO_IMAGE;
-	int error;
-
-	if ((error = json_get_u32(element, "image_index", &index)) ||
-	    (error = json_get_text(element, "image", &path)))
-		return error;
-	for (uint32_t i = 0;
-	     index >= profile->images.count && path && *path && i < profile->images.count; i++)
-		if (strcmp(profile->images.items[i].path, path) == 0)
-			index = i;
-	if (index >= profile->images.count && path && *path) {
-		struct profile_image image = {
-		    .path = profile_intern(profile, path), .build_id = profile_intern(profile, "")};
-
-		index = (uint32_t)profile->images.count;
-		if (!image.path || !image.build_id || ARRAY_APPEND(&profile->images, image))
-			return no_memory(element);
-	}
-	*ret_image = index < profile->images.count ? index : PROFILE_NO_IMAGE;
-	return 0;
-}
-
-static int read_function_numbers(
-    const struct json_place *element, struct profile_function *function)
-{
-	static const char *const exits[] = {"none", "return", "sites"};
-	unsigned exit = PROFILE_EXIT_NONE;
-	int error;
-
-	if ((error = json_get_u32(element, "line", &function->line)) ||
-	    (error = json_get_unsigned(element, "calls", &function->calls)) ||
-	    (error = json_get_unsigned(element, "primitive_calls", &function->primitive_calls)) ||
-	    (error = json_get_unsigned(element, "timed_calls", &function->timed_calls)) ||
-	    (error = json_get_signed(
-		 element, "total_ns", -INT64_MAX, INT64_MAX, &function->total_ns)) ||
-	    (error = json_get_signed(
-		 element, "self_ns", -INT64_MAX, INT64_MAX, &function->self_ns)) ||
-	    (error = json_get_unsigned(element, "min_ns", &function->min_ns)) ||
-	    (error = json_get_unsigned(element, "max_ns", &function->max_ns)) ||
-	    (error = json_get_unsigned(element, "raw_total_ns", &function->raw_total_ns)) ||
-	    (error = json_get_unsigned(element, "cpu_samples", &function->cpu_samples)) ||
-	    (error = json_get_name(element, "exit", exits, ARRAY_SIZE(exits), &exit)) ||
-	    (error = json_get_real(element, "rate", 0, 1, &function->rate)) ||
-	    (error = json_get_bool(element, "lines_measured", &function->lines_measured)) ||
-	    (error = json_get_u32(element, "inlined_copies", &function->inlined_copies)))
-		return error;
-	function->exit = exit;
-	return read_accounting(element, &function->accounting);
-}
-
-static int read_function(struct reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_function *function = profile_add_function(reader->profile);
-	uint32_t index = (uint32_t)reader->profile->functions.count - 1;
-	struct json_place member;
-	int error;
-
-	(void)context;
-	if (!function)
-		return no_memory(element);
-	if ((error = read_text(reader, element, "name", &function->name)) ||
-	    (error = read_text(reader, element, "linkage_name", &function->linkage_name)) ||
-	    (error = read_text(reader, element, "file", &function->file)) ||
-	    (error = read_function_image(reader, element, &function->image)) ||
-	    (error = read_function_numbers(element, function)) ||
-	    (error = read_list(
-		 reader, element, "histogram", read_bucket, json_type_array, function)) ||
-	    (error = read_list(
-		 reader, element, "callers", read_caller, json_type_object, function)) ||
-	    (error = read_list(reader, element, "lines", read_line, json_type_object, function)) ||
-	    (error = read_list(
-		 reader, element, "omissions", read_omission, json_type_object, &index)))
-		return error;
-	if (!json_member(element, "lines_measured", &member))
-		function->lines_measured = function->lines.count > 0;
-	return 0;
-}
-
-static int read_frame(struct reader *reader, const struct json_place *element, void *context)
+static int read_frame(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	struct profile_stack *stack = context;
 	const char *text;
@@ -307,24 +118,25 @@ static int read_frame(struct reader *reader, const struct json_place *element, v
 	if (error)
 		return error;
 	text = profile_intern(reader->profile, text);
-	return !text || ARRAY_APPEND(&stack->frames, text) ? no_memory(element) : 0;
+	return !text || ARRAY_APPEND(&stack->frames, text) ? json_no_memory(element) : 0;
 }
 
-static int read_stack(struct reader *reader, const struct json_place *element, void *context)
+static int read_stack(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	struct profile_stack *stack;
 	int error;
 
 	(void)context;
 	if (ARRAY_APPEND(&reader->profile->stacks, (struct profile_stack){.count = 0}))
-		return no_memory(element);
+		return json_no_memory(element);
 	stack = &reader->profile->stacks.items[reader->profile->stacks.count - 1];
 	error = json_get_unsigned(element, "count", &stack->count);
-	return error ? error
-		     : read_list(reader, element, "frames", read_frame, json_type_string, stack);
+	return error
+		   ? error
+		   : json_read_list(reader, element, "frames", read_frame, json_type_string, stack);
 }
 
-static int read_loss(struct reader *reader, const struct json_place *element, void *context)
+static int read_loss(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	const char *cause = "";
 	uint64_t count = 0;
@@ -334,10 +146,10 @@ static int read_loss(struct reader *reader, const struct json_place *element, vo
 	if ((error = json_get_text(element, "cause", &cause)) ||
 	    (error = json_get_unsigned(element, "count", &count)))
 		return error;
-	return profile_lose(reader->profile, cause, count) ? no_memory(element) : 0;
+	return profile_lose(reader->profile, cause, count) ? json_no_memory(element) : 0;
 }
 
-static int read_host(struct reader *reader, const struct json_place *document)
+static int read_host(struct json_reader *reader, const struct json_place *document)
 {
 	struct json_place member;
 	int error;
@@ -345,14 +157,14 @@ static int read_host(struct reader *reader, const struct json_place *document)
 	if (!json_member(document, "host", &member))
 		return 0;
 	if ((error = json_expect(&member, json_type_object)) ||
-	    (error = read_text(reader, &member, "kernel", &reader->profile->host.kernel)) ||
-	    (error = read_text(reader, &member, "clock", &reader->profile->host.clock)) ||
+	    (error = json_read_text(reader, &member, "kernel", &reader->profile->host.kernel)) ||
+	    (error = json_read_text(reader, &member, "clock", &reader->profile->host.clock)) ||
 	    (error = json_get_u32(&member, "cpus", &reader->profile->host.cpus)))
 		return error;
 	return 0;
 }
 
-static int read_cost(struct reader *reader, const struct json_place *document)
+static int read_cost(struct json_reader *reader, const struct json_place *document)
 {
 	struct profile_cost *cost = &reader->profile->cost;
 	struct json_place member, per_hit;
@@ -399,7 +211,7 @@ static int check_header(const struct json_place *document)
 	return 0;
 }
 
-static int read_document(struct reader *reader, const struct json_place *document)
+static int read_document(struct json_reader *reader, const struct json_place *document)
 {
 	struct profile *profile = reader->profile;
 	struct json_place functions;
@@ -408,18 +220,22 @@ static int read_document(struct reader *reader, const struct json_place *documen
 	if ((error = check_header(document)) || (error = read_started(reader, document)) ||
 	    (error = json_get_unsigned(document, "duration_ns", &profile->duration_ns)) ||
 	    (error = read_host(reader, document)) ||
-	    (error = read_list(reader, document, "targets", read_target, json_type_object, NULL)) ||
-	    (error = read_list(reader, document, "images", read_image, json_type_object, NULL)))
+	    (error = json_read_list(
+		 reader, document, "targets", read_target, json_type_object, NULL)) ||
+	    (error =
+		    json_read_list(reader, document, "images", read_image, json_type_object, NULL)))
 		return error;
 	if (json_member(document, "functions", &functions) &&
 	    json_object_is_type(functions.value, json_type_array))
 		reader->functions = json_object_array_length(functions.value);
-	if ((error = read_list(
-		 reader, document, "functions", read_function, json_type_object, NULL)) ||
-	    (error = read_list(reader, document, "stacks", read_stack, json_type_object, NULL)) ||
-	    (error = read_list(reader, document, "losses", read_loss, json_type_object, NULL)) ||
+	if ((error = json_read_list(
+		 reader, document, "functions", json_read_function, json_type_object, NULL)) ||
+	    (error = json_read_list(
+		 reader, document, "stacks", read_stack, json_type_object, NULL)) ||
+	    (error = json_read_list(
+		 reader, document, "losses", read_loss, json_type_object, NULL)) ||
 	    (error = read_cost(reader, document)) ||
-	    (error = read_accounting(document, &profile->accounting)))
+	    (error = json_read_accounting(document, &profile->accounting)))
 		return error;
 	profile_sort(profile);
 	return 0;
@@ -465,7 +281,7 @@ int input_read_json(const char *name, const char *bytes, size_t size, struct pro
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	CLEANUP(json_put_p) struct json_object *value = NULL;
 	struct json_place document = {.name = name, .failure = failure};
-	struct reader reader = {0};
+	struct json_reader reader = {0};
 	int error = parse(name, bytes, size, &value, failure);
 
 	if (error)
@@ -473,7 +289,7 @@ int input_read_json(const char *name, const char *bytes, size_t size, struct pro
 	document.value = value;
 	profile = reader.profile = profile_new();
 	if (!profile)
-		return no_memory(&document);
+		return json_no_memory(&document);
 	error = read_document(&reader, &document);
 	if (error)
 		return error;
