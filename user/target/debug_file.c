@@ -203,12 +203,24 @@ int debug_file_open(const char *path, const struct elf_file *image,
 		file = &ret_file->separate;
 		name = ret_file->path;
 	}
+	ret_file->elf = file->elf;
 	ret_file->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
 	if (!ret_file->dwarf)
 		return failure_set(failure, EBADMSG,
 		    "the debug information in %s is damaged (%s); install it anew", name,
 		    dwarf_errmsg(-1));
 	attach_alternate(&search, name);
+	return 0;
+}
+
+int debug_file_reopen(struct debug_file *file)
+{
+	dwarf_end(file->dwarf);
+	file->dwarf = dwarf_begin_elf(file->elf, DWARF_C_READ, NULL);
+	if (!file->dwarf)
+		return -ENOMEM;
+	if (file->alternate)
+		dwarf_setalt(file->dwarf, file->alternate);
 	return 0;
 }
 

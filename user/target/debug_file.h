@@ -10,6 +10,7 @@
 
 struct debug_file {
 	Dwarf *dwarf;             /* NULL: there is no debug information */
+	Elf *elf;                 /* of the file that holds it */
 	Dwarf *alternate;         /* of a dwz file, set on `dwarf`; NULL without */
 	char *path;               /* of the separate file; NULL: the image itself */
 	struct elf_file separate; /* .elf NULL: none */
@@ -24,6 +25,13 @@ struct debug_file {
 int debug_file_open(const char *path, const struct elf_file *image,
     const struct image_index_options *options, struct debug_file *ret_file,
     struct failure *failure);
+
+/*
+ * Lets go of all memory that libdw has taken so far: it keeps every table that it read. DIEs and
+ * units must be looked up anew; their addresses in memory stay the same. 0 or -ENOMEM.
+ */
+int debug_file_reopen(struct debug_file *file);
+
 void debug_file_close(struct debug_file *file);
 
 #endif

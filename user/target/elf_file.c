@@ -21,8 +21,7 @@ static int file_map(const char *path, int fd, struct elf_file *file, struct fail
 		return failure_set(failure, ENOEXEC,
 		    "%s is not an ELF executable or library; name a native program", path);
 	file->size = (size_t)status.st_size;
-	/* Writable and private, because libelf wants it so: the file itself is never changed. */
-	file->map = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	file->map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (file->map == MAP_FAILED) {
 		file->map = NULL;
 		return failure_set(failure, errno, "cannot map %s: %s", path, strerror(errno));
@@ -102,6 +101,12 @@ int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct fa
 	else
 		*ret_file = file;
 	return result;
+}
+
+void elf_file_forget_pages(const struct elf_file *file)
+{
+	if (file->map)
+		madvise(file->map, file->size, MADV_DONTNEED);
 }
 
 void elf_file_close(struct elf_file *file)

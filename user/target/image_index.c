@@ -14,6 +14,9 @@
 #include "target/line_rows.h"
 #include "target/marks.h"
 
+#define ROWS_BETWEEN_OPENINGS    200000
+#define BYTES_BETWEEN_FORGETTING (8 << 20)
+
 static int segments_read(
     struct image_index *index, const struct elf_file *file, struct failure *failure)
 {
@@ -63,9 +66,18 @@ static int header_read(struct image_index *index, const struct elf_file *file)
 	return index->build_id ? 0 : -ENOMEM;
 }
 
-/* Calls `read` for the lines of each unit whose table was not read before. */
-static int unit_rows_read(
-    struct index_builder *builder, struct id_map *tables, Dwarf_Die *unit, uint64_t *budget)
+struct dwarf_reading {
+	struct index_builder *builder;
+	struct debug_file *debug;
+	const struct elf_file *image;
+	struct id_map tables;  /* line tables read already, by offset */
+	uint64_t dies, rows;   /* budgets: how many may still come */
+	uint64_t forgotten_at; /* offset of the unit that was current when pages were given back */
+	uint64_t rows_at_opening; /* what `rows` was when libdw's memory was last let go */
+};
+
+/* The lines of a unit, unless another unit with the same table has brought them. */
+static int unit_rows_read(struct dwarf_reading *reading, Dwarf_Die *unit)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Word table;
@@ -73,43 +85,87 @@ static int unit_rows_read(
 
 	if (!dwarf_attr(unit, DW_AT_stmt_list, &attribute) || dwarf_formudata(&attribute, &table))
 		return 0;
-	known = id_map_put(tables, table, 0);
+	known = id_map_put(&reading->tables, table, 0);
 	if (!known)
 		return -ENOMEM;
 	if (*known != INDEX_NONE)
 		return 0;
 	*known = 0;
-	return line_rows_read_unit(builder, unit, budget);
+	return line_rows_read_unit(reading->builder, unit, &reading->rows);
+}
+
+static int alternate_read(struct dwarf_reading *reading)
+{
+	Dwarf_CU *at = NULL;
+	Dwarf_Die unit;
+	int result = 0;
+
+	while (!result && reading->debug->alternate &&
+	       dwarf_get_units(reading->debug->alternate, at, &at, NULL, NULL, &unit, NULL) == 0)
+		if (dwarf_tag(&unit) != DW_TAG_type_unit)
+			result =
+			    dwarf_functions_read_scopes(reading->builder, &unit, &reading->dies);
+	return result;
+}
+
+static int unit_read(struct dwarf_reading *reading, uint8_t type, Dwarf_Die *unit, Dwarf_Die *inner)
+{
+	int result;
+
+	if (type == DW_UT_type || type == DW_UT_split_type || dwarf_tag(unit) == DW_TAG_invalid)
+		return 0;
+	result = unit_rows_read(reading, unit);
+	if (result)
+		return result;
+	/* A skeleton's functions are in its .dwo file, if that is at hand. */
+	if (type == DW_UT_skeleton && dwarf_tag(inner) != DW_TAG_invalid)
+		unit = inner;
+	return dwarf_functions_read_unit(reading->builder, unit, &reading->dies);
+}
+
+/* The file's own pages count as our memory while they are mapped. */
+static void pages_forget(struct dwarf_reading *reading, Dwarf_Die *unit)
+{
+	uint64_t offset = dwarf_dieoffset(unit);
+
+	if (offset - reading->forgotten_at < BYTES_BETWEEN_FORGETTING)
+		return;
+	reading->forgotten_at = offset;
+	elf_file_forget_pages(&reading->debug->separate);
+	elf_file_forget_pages(reading->image);
+}
+
+/* libdw keeps 40 bytes a row and more: starts it afresh. The next unit is the `done`th. */
+static int units_resume(struct dwarf_reading *reading, size_t done, Dwarf_CU **ret_at)
+{
+	*ret_at = NULL;
+	reading->rows_at_opening = reading->rows;
+	if (debug_file_reopen(reading->debug))
+		return -ENOMEM;
+	for (size_t i = 0; i < done; i++)
+		if (dwarf_get_units(reading->debug->dwarf, *ret_at, ret_at, NULL, NULL, NULL, NULL))
+			return -EBADMSG;
+	return 0;
 }
 
 /* One pass over all units: those of the dwz file for scopes, then the image's own. */
-static int dwarf_read(struct index_builder *builder, struct debug_file *debug, uint64_t size)
+static int dwarf_read(struct dwarf_reading *reading)
 {
-	uint64_t dies = size, rows = size;
-	struct id_map tables = {0};
+	int result = alternate_read(reading);
 	Dwarf_Die unit, inner;
 	Dwarf_CU *at = NULL;
+	size_t done = 0;
 	uint8_t type;
-	int result = 0;
 
-	while (!result && debug->alternate &&
-	       dwarf_get_units(debug->alternate, at, &at, NULL, NULL, &unit, NULL) == 0)
-		if (dwarf_tag(&unit) != DW_TAG_type_unit)
-			result = dwarf_functions_read_scopes(builder, &unit, &dies);
-	at = NULL;
-	while (!result && dwarf_get_units(debug->dwarf, at, &at, NULL, &type, &unit, &inner) == 0) {
-		if (type == DW_UT_type || type == DW_UT_split_type ||
-		    dwarf_tag(&unit) == DW_TAG_invalid)
-			continue;
-		result = unit_rows_read(builder, &tables, &unit, &rows);
-		if (result)
-			break;
-		/* A skeleton's functions are in its .dwo file, if that is at hand. */
-		if (type == DW_UT_skeleton && dwarf_tag(&inner) != DW_TAG_invalid)
-			unit = inner;
-		result = dwarf_functions_read_unit(builder, &unit, &dies);
+	while (!result &&
+	       dwarf_get_units(reading->debug->dwarf, at, &at, NULL, &type, &unit, &inner) == 0) {
+		result = unit_read(reading, type, &unit, &inner);
+		done++;
+		pages_forget(reading, &unit);
+		if (!result && reading->rows_at_opening - reading->rows > ROWS_BETWEEN_OPENINGS)
+			result = units_resume(reading, done, &at);
 	}
-	id_map_fini(&tables);
+	id_map_fini(&reading->tables);
 	return result;
 }
 
@@ -135,13 +191,18 @@ static int contents_read(struct index_builder *builder, const struct elf_file *f
 	if (!options->symbols_only)
 		result = debug_file_open(index->path, file, options, &debug, failure);
 	if (!result && debug.dwarf) {
-		const struct elf_file *from = debug.path ? &debug.separate : file;
+		const char *path = debug.path ? debug.path : index->path;
+		uint64_t most =
+		    (debug.path ? debug.separate : *file).unpacked_size + debug.dwz.unpacked_size;
+		struct dwarf_reading reading = {.builder = builder,
+		    .debug = &debug,
+		    .image = file,
+		    .dies = most,
+		    .rows = most,
+		    .rows_at_opening = most};
 
-		index->debug_path =
-		    strings_intern(index->strings, debug.path ? debug.path : index->path);
-		result = damaged(debug.path ? debug.path : index->path,
-		    dwarf_read(builder, &debug, from->unpacked_size + debug.dwz.unpacked_size),
-		    failure);
+		index->debug_path = strings_intern(index->strings, path);
+		result = damaged(path, dwarf_read(&reading), failure);
 	}
 	if (!result)
 		result = elf_symbols_read(builder, file);

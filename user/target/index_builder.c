@@ -128,4 +128,5 @@ void builder_fini(struct index_builder *builder)
 	id_map_fini(&builder->die_sources);
 	id_map_fini(&builder->die_scopes);
 	id_map_fini(&builder->entries);
+	id_map_fini(&builder->spans);
 }

@@ -54,6 +54,7 @@ struct index_builder {
 	struct id_map die_sources; /* by a DIE's address in memory */
 	struct id_map die_scopes; /* likewise, of subprograms without a linkage name, into scopes */
 	struct id_map entries;    /* of copies, by address */
+	struct id_map spans;      /* of sequences, by first and last address */
 	uint32_t instances;
 };
 

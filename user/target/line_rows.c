@@ -122,11 +122,21 @@ static int sequence_close(struct index_builder *builder, size_t first)
 {
 	struct image_index *index = builder->index;
 	struct building_sequence sequence = {.first = first, .count = index->rows.count - first};
+	uint32_t *known;
 
 	if (sequence.count == 0)
 		return 0;
 	sequence.low = index->rows.items[first].address;
 	sequence.high = index->rows.items[index->rows.count - 1].address;
+	/* Each unit that has a template's instance describes the one that the linker kept. */
+	known = id_map_put(&builder->spans, sequence.low, sequence.high);
+	if (!known)
+		return -ENOMEM;
+	if (*known != INDEX_NONE) {
+		index->rows.count = first;
+		return 0;
+	}
+	*known = 0;
 	return ARRAY_APPEND(&builder->sequences, sequence);
 }
 
