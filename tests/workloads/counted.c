@@ -144,5 +144,6 @@ int main(int argc, char **argv)
 			leaf(1);
 	else
 		return 2;
+	puts("done");
 	return 0;
 }

@@ -331,6 +331,8 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 		return failure_set(failure, ENOMEM, "out of memory");
 	if (options->method == ATTACH_PERF)
 		error = raise_descriptor_limit(run.all, failure);
+	ARRAY_FOREACH (site, &plan->sites)
+		uprobe_touch(plan->images.items[site->image].fd, site->offset);
 	for (uint32_t image = 0; image < plan->images.count && !error; image++)
 		error = attach_image(&run, image);
 	if (error)

@@ -88,6 +88,7 @@ static int attach(struct entry_stop *stop, uint64_t offset, pid_t pid, const str
 	char path[UPROBE_PATH_MAX];
 
 	uprobe_path(stop->exe, path);
+	uprobe_touch(stop->exe, offset);
 	if (way->multi)
 		return uprobe_link_multi(&(struct uprobe_multi_options){
 		    .program = program,

@@ -78,6 +78,14 @@ int uprobe_link_perf(const struct uprobe_perf_options *options)
 	return link < 0 ? -errno : link;
 }
 
+void uprobe_touch(int fd, uint64_t offset)
+{
+	char instruction[16]; /* the kernel copies as many, perhaps across pages */
+	ssize_t length = pread(fd, instruction, sizeof(instruction), (off_t)offset);
+
+	(void)length; /* what cannot be read cannot be probed either: attaching tells */
+}
+
 void uprobe_path(int fd, char ret_path[UPROBE_PATH_MAX])
 {
 	snprintf(ret_path, UPROBE_PATH_MAX, "/proc/self/fd/%d", fd);

@@ -45,6 +45,12 @@ int uprobe_link_perf(const struct uprobe_perf_options *options);
 /* The perf event type of uprobes, or -errno where the kernel has none. */
 int uprobe_perf_type(void);
 
+/*
+ * Reads the page of a site into the page cache. Where it is not there, the kernel's uprobes read it
+ * without the lock that ext4 wants held then, and 6.18 says so in its log.
+ */
+void uprobe_touch(int fd, uint64_t offset);
+
 /* `/proc/self/fd/N`: the kernel opens the very file that `fd` holds, whatever its name is now. */
 #define UPROBE_PATH_MAX 32
 void uprobe_path(int fd, char ret_path[UPROBE_PATH_MAX]);
