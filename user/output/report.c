@@ -117,7 +117,7 @@ const char *report_number(double number, int decimals, int width, char text[REPO
 
 bool report_is_partial(const struct profile_function *function)
 {
-	return function->timed_calls < function->calls;
+	return profile_sum(function->timed_calls, function->accounting.open) < function->calls;
 }
 
 double report_estimate(const struct profile_function *function, int64_t ns)

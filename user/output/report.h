@@ -75,7 +75,7 @@ const char *report_duration(double ns, char text[REPORT_DURATION_MAX]);
 #define REPORT_NUMBER_MAX 40
 const char *report_number(double number, int decimals, int width, char text[REPORT_NUMBER_MAX]);
 
-/* The share of calls that was timed is not all: totals are of those only. */
+/* Calls were left out by the rate or lost (not: are still open): totals are of the timed ones. */
 bool report_is_partial(const struct profile_function *function);
 
 /* The total of all calls, estimated from the timed ones. */

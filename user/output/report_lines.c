@@ -163,7 +163,8 @@ static void print_timing(const struct table *table)
 		    function->timed_calls, function->calls, function->rate,
 		    report_duration(report_estimate(function, function->total_ns), median));
 	else
-		fprintf(stream, "  %" PRIu64 " calls, all timed", function->calls);
+		fprintf(stream, "  %" PRIu64 " calls, all timed%s", function->calls,
+		    function->timed_calls < function->calls ? " that ended" : "");
 	if (distribution_calls(function))
 		fprintf(stream, "; a call took %s (median), %s (99%%), %s (longest)",
 		    report_duration((double)distribution_quantile(function, 0.5), median),
