@@ -17,10 +17,12 @@ static const struct command {
 } commands[] = {
     {"run", cmd_run},
     {"record", cmd_record},
+    {"plan", cmd_plan},
     {"report", cmd_report},
     {"export", cmd_export},
     {"diff", cmd_diff},
     {"merge", cmd_merge},
+    {"doctor", cmd_doctor},
     {"help", NULL},
 };
 

@@ -3,19 +3,15 @@
 #include "cmd/target_plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define PROC "/proc"
 
-static int read_images(
-    struct target_plan *target, const pid_t *pids, size_t count, struct failure *failure)
+static int add_images(struct target_plan *target, struct failure *failure)
 {
-	int error = process_images_read(PROC, pids, count, &target->files, failure);
-
-	if (error)
-		return error;
 	ARRAY_FOREACH (file, &target->files.images) {
 		const char *slash = strrchr(file->path, '/');
 		struct selection_image image = {
@@ -42,14 +38,29 @@ static const char *root_of(pid_t pid, char *path, size_t size)
 	return path;
 }
 
+/* Through the process that maps it, or by its path if it was named itself. */
+static int open_file(const struct process_image *file, struct failure *failure)
+{
+	int fd;
+
+	if (file->pid)
+		return process_image_open(PROC, file, failure);
+	fd = open(file->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return failure_set(
+		    failure, errno, "cannot open %s: %s", file->path, strerror(errno));
+	return fd;
+}
+
 static int open_image(void *context, struct selection_image *image, struct failure *failure)
 {
 	struct target_plan *target = context;
 	const struct process_image *file =
 	    &target->files.images.items[image - target->images.items];
-	CLEANUP_CLOSE int fd = process_image_open(PROC, file, failure);
+	CLEANUP_CLOSE int fd = open_file(file, failure);
 	char root[64];
-	const struct image_index_options options = {.root = root_of(file->pid, root, sizeof(root))};
+	const struct image_index_options options = {
+	    .root = file->pid ? root_of(file->pid, root, sizeof(root)) : ""};
 	int error;
 
 	if (fd < 0)
@@ -63,12 +74,43 @@ static int open_image(void *context, struct selection_image *image, struct failu
 	return 0;
 }
 
+/*
+ * What any image of the target brings decides for all of its functions: an exception passes through
+ * C code too. Images that nobody named are looked at and closed again; one that cannot be read may
+ * bring anything.
+ */
+static uint32_t gather_traits(struct target_plan *target)
+{
+	uint32_t traits = 0;
+
+	ARRAY_FOREACH (image, &target->images) {
+		const struct process_image *file =
+		    &target->files.images.items[image - target->images.items];
+		const struct image_index_options options = {.root = "", .symbols_only = true};
+		CLEANUP(image_index_free_p) struct image_index *index = NULL;
+		CLEANUP_CLOSE int fd = -1;
+
+		if (image->index) {
+			traits |= image->index->traits;
+			continue;
+		}
+		fd = open_file(file, NULL);
+		if (fd < 0 || image_index_open(file->path, fd, &options, &index, NULL)) {
+			traits |= IMAGE_UNWINDS;
+			continue;
+		}
+		(void)TAKE_FD(fd);
+		traits |= index->traits;
+	}
+	return traits;
+}
+
 static int build(struct target_plan *target, const struct measure_options *options,
     const struct plan_kernel *kernel, bool marked, struct failure *failure)
 {
 	const struct selection_options selection = {
 	    .open = open_image, .context = target, .marked = marked && !options->specs.count};
-	const struct plan_options planning = {.exit = options->exit, .kernel = *kernel};
+	struct plan_options planning = {.exit = options->exit, .kernel = *kernel};
 	int error = selection_build(target->images.items, target->images.count,
 	    options->specs.items, options->specs.count, &selection, &target->selection, failure);
 
@@ -78,6 +120,8 @@ static int build(struct target_plan *target, const struct measure_options *optio
 		return failure_set(failure, ENOENT,
 		    "nothing to measure: name functions with -f or -l, or mark them with "
 		    "LPROF_PROFILE (lprof.h)");
+	if (planning.exit == PLAN_EXIT_AUTO)
+		planning.traits = gather_traits(target);
 	error = plan_build(target->images.items, target->images.count, &target->selection,
 	    &planning, &target->plan, failure);
 	if (error)
@@ -98,9 +142,31 @@ int target_plan_open(const pid_t *pids, size_t count, const struct measure_optio
 
 	if (!target)
 		return failure_set(failure, ENOMEM, "out of memory");
-	error = read_images(target, pids, count, failure);
+	error = process_images_read(PROC, pids, count, &target->files, failure);
+	if (!error)
+		error = add_images(target, failure);
 	if (!error)
 		error = build(target, options, kernel, marked, failure);
+	if (error)
+		return error;
+	*ret_target_plan = TAKE(target);
+	return 0;
+}
+
+int target_plan_open_file(const char *path, const struct measure_options *options,
+    const struct plan_kernel *kernel, struct target_plan **ret_target_plan, struct failure *failure)
+{
+	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
+	struct process_image file = {.path = target ? strdup(path) : NULL, .main = true};
+	int error;
+
+	if (!file.path || ARRAY_APPEND(&target->files.images, file)) {
+		free(file.path);
+		return failure_set(failure, ENOMEM, "out of memory");
+	}
+	error = add_images(target, failure);
+	if (!error)
+		error = build(target, options, kernel, true, failure);
 	if (error)
 		return error;
 	*ret_target_plan = TAKE(target);

@@ -26,6 +26,12 @@ struct target_plan {
 int target_plan_open(const pid_t *pids, size_t count, const struct measure_options *options,
     const struct plan_kernel *kernel, bool marked, struct target_plan **ret_target_plan,
     struct failure *failure);
+
+/* Likewise for one file that no process need map. */
+int target_plan_open_file(const char *path, const struct measure_options *options,
+    const struct plan_kernel *kernel, struct target_plan **ret_target_plan,
+    struct failure *failure);
+
 void target_plan_free(struct target_plan *target_plan);
 DEFINE_CLEANUP(struct target_plan *, target_plan_free)
 

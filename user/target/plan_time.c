@@ -15,6 +15,12 @@
 #define POSITION_CONFLICT  (UINT32_MAX - 1)
 #define POSITION_ENTRY     (UINT32_MAX - 2) /* the function's opening line */
 
+/* What reaches the beginning of a block. */
+struct arrival {
+	uint32_t position;
+	bool slow; /* something slow may have happened since */
+};
+
 static bool moves_time(const struct builder *builder, uint32_t at)
 {
 	return builder->drafts[at].roles & SITE_LINE;
@@ -55,42 +61,48 @@ static uint32_t meet(struct builder *builder, uint32_t left, uint32_t right)
 	return position_charges(builder, left, right) ? left : POSITION_CONFLICT;
 }
 
-static uint32_t position_after(const struct builder *builder, uint32_t block_id, uint32_t position)
+static struct arrival arrival_after(
+    const struct builder *builder, uint32_t block_id, struct arrival arrival)
 {
 	const struct flow_block *block = &builder->flow.blocks.items[block_id];
 
-	for (uint32_t at = block->first + block->count; at-- > block->first;)
+	for (uint32_t at = block->first; at < block->first + block->count; at++) {
 		if (moves_time(builder, at))
-			return at;
-	return position;
+			arrival = (struct arrival){at, false};
+		if (builder->flow.instructions.items[at].slow)
+			arrival.slow = true;
+	}
+	return arrival;
 }
 
-/* Finds the position in which each block begins. */
-static void flow_positions(struct builder *builder, uint32_t *positions)
+/* Finds what reaches each block. */
+static void flow_arrivals(struct builder *builder, struct arrival *arrivals)
 {
 	uint64_t entry = builder->index->copies.items[builder->copy].entry;
 	uint32_t first = flow_find(&builder->flow, entry);
 	bool changed = true;
 
 	for (uint32_t at = 0; at < builder->flow.blocks.count; at++)
-		positions[at] = builder->flow.blocks.items[at].unknown_entry ? POSITION_CONFLICT
-									     : POSITION_UNVISITED;
+		arrivals[at] = builder->flow.blocks.items[at].unknown_entry
+				   ? (struct arrival){POSITION_CONFLICT, true}
+				   : (struct arrival){POSITION_UNVISITED, false};
 	if (first != FLOW_NONE)
-		positions[builder->flow.block_of[first]] = POSITION_ENTRY;
+		arrivals[builder->flow.block_of[first]].position = POSITION_ENTRY;
 	for (uint32_t round = 0; changed && round < 64; round++) {
 		changed = false;
 		for (uint32_t at = 0; at < builder->flow.blocks.count; at++) {
 			const struct flow_block *block = &builder->flow.blocks.items[at];
-			uint32_t out = position_after(builder, at, positions[at]);
+			struct arrival out = arrival_after(builder, at, arrivals[at]), met;
 
 			for (uint32_t way = 0; way < 2; way++) {
-				uint32_t next = block->successors[way], met;
+				struct arrival *next = &arrivals[block->successors[way]];
 
-				if (next == FLOW_NONE)
+				if (block->successors[way] == FLOW_NONE)
 					continue;
-				met = meet(builder, positions[next], out);
-				changed |= met != positions[next];
-				positions[next] = met;
+				met.position = meet(builder, next->position, out.position);
+				met.slow = next->slow || out.slow;
+				changed |= met.position != next->position || met.slow != next->slow;
+				*next = met;
 			}
 		}
 	}
@@ -124,14 +136,9 @@ static uint32_t silent_place(struct builder *builder, uint32_t at)
 	return place;
 }
 
-/* Whether time must be on the right line at this instruction. */
-static bool needs_position(const struct builder *builder, uint32_t at)
+/* Whether an instruction leaves a host that nobody asked for. */
+static bool leaves_host(const struct builder *builder, const struct instruction *instruction)
 {
-	const struct instruction *instruction = &builder->flow.instructions.items[at];
-
-	if (instruction->slow)
-		return true;
-	/* A host that nobody asked for goes on after inlined code: time must stop there. */
 	return builder->function == NO_FUNCTION &&
 	       (instruction->kind == INSTRUCTION_RETURN ||
 		   instruction->kind == INSTRUCTION_INDIRECT_JUMP ||
@@ -139,45 +146,48 @@ static bool needs_position(const struct builder *builder, uint32_t at)
 		       !flow_copy_holds(builder->index, builder->copy, instruction->target)));
 }
 
-static bool add_silent_sites(struct builder *builder, const uint32_t *positions)
+/* Puts silent sites where time would go wrong in a block; true: some were put. */
+static bool add_silent_sites(struct builder *builder, uint32_t id, struct arrival arrival)
 {
+	const struct flow_block *block = &builder->flow.blocks.items[id];
 	bool added = false;
 
-	for (uint32_t id = 0; id < builder->flow.blocks.count; id++) {
-		const struct flow_block *block = &builder->flow.blocks.items[id];
-		uint32_t position = positions[id];
+	for (uint32_t at = block->first; at < block->first + block->count; at++) {
+		const struct instruction *instruction = &builder->flow.instructions.items[at];
+		bool needed =
+		    instruction->slow || (arrival.slow && leaves_host(builder, instruction));
+		uint32_t place;
 
-		for (uint32_t at = block->first; at < block->first + block->count; at++) {
-			uint32_t place;
-
-			if (moves_time(builder, at))
-				position = at;
-			if (!needs_position(builder, at) || position == POSITION_UNVISITED ||
-			    position_charges(builder, position, at))
-				continue;
+		if (moves_time(builder, at)) {
+			arrival = (struct arrival){at, false};
+		} else if (needed && arrival.position != POSITION_UNVISITED &&
+			   !position_charges(builder, arrival.position, at)) {
 			place = silent_place(builder, at);
-			if (place == FLOW_NONE || moves_time(builder, place))
-				continue;
-			builder->drafts[place].roles |= SITE_LINE | SITE_SILENT;
-			position = place;
-			added = true;
+			if (place != FLOW_NONE && !moves_time(builder, place)) {
+				builder->drafts[place].roles |= SITE_LINE | SITE_SILENT;
+				arrival = (struct arrival){place, false};
+				added = true;
+			}
 		}
+		arrival.slow |= instruction->slow;
 	}
 	return added;
 }
 
 int plan_time(struct builder *builder)
 {
-	CLEANUP_FREE uint32_t *positions =
-	    calloc(builder->flow.blocks.count + 1, sizeof(*positions));
+	CLEANUP_FREE struct arrival *arrivals =
+	    calloc(builder->flow.blocks.count + 1, sizeof(*arrivals));
+	bool added = true;
 
-	if (!positions)
+	if (!arrivals)
 		return -ENOMEM;
 	/* New sites change what reaches later blocks; they only become more, so this ends. */
-	for (uint32_t round = 0; round < 16; round++) {
-		flow_positions(builder, positions);
-		if (!add_silent_sites(builder, positions))
-			break;
+	for (uint32_t round = 0; added && round < 16; round++) {
+		added = false;
+		flow_arrivals(builder, arrivals);
+		for (uint32_t id = 0; id < builder->flow.blocks.count; id++)
+			added |= add_silent_sites(builder, id, arrivals[id]);
 	}
 	return 0;
 }
