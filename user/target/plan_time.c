@@ -18,7 +18,7 @@
 /* What reaches the beginning of a block. */
 struct arrival {
 	uint32_t position;
-	bool slow; /* something slow may have happened since */
+	bool slow; /* something slow may have happened on its rows since */
 };
 
 static bool moves_time(const struct builder *builder, uint32_t at)
@@ -61,8 +61,21 @@ static uint32_t meet(struct builder *builder, uint32_t left, uint32_t right)
 	return position_charges(builder, left, right) ? left : POSITION_CONFLICT;
 }
 
+/* Whether time runs on some row. */
+static bool is_charged(struct builder *builder, uint32_t position)
+{
+	if (position == POSITION_CONFLICT)
+		return true;
+	if (position == POSITION_UNVISITED ||
+	    (position == POSITION_ENTRY && builder->function == NO_FUNCTION))
+		return false;
+	position = position_instruction(builder, position);
+	return position == FLOW_NONE || !builder_charges(builder, position) ||
+	       builder_charges(builder, position)->charge_count;
+}
+
 static struct arrival arrival_after(
-    const struct builder *builder, uint32_t block_id, struct arrival arrival)
+    struct builder *builder, uint32_t block_id, struct arrival arrival)
 {
 	const struct flow_block *block = &builder->flow.blocks.items[block_id];
 
@@ -70,7 +83,7 @@ static struct arrival arrival_after(
 		if (moves_time(builder, at))
 			arrival = (struct arrival){at, false};
 		if (builder->flow.instructions.items[at].slow)
-			arrival.slow = true;
+			arrival.slow = is_charged(builder, arrival.position);
 	}
 	return arrival;
 }
@@ -169,7 +182,7 @@ static bool add_silent_sites(struct builder *builder, uint32_t id, struct arriva
 				added = true;
 			}
 		}
-		arrival.slow |= instruction->slow;
+		arrival.slow |= instruction->slow && is_charged(builder, arrival.position);
 	}
 	return added;
 }
