@@ -11,8 +11,11 @@
 #include "output/output.h"
 #include "output/report.h"
 
-int measure_check(const struct measure_options *options, struct failure *failure)
+int measure_check(
+    const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure)
 {
+	struct features features;
+
 	if (options->cpu)
 		return failure_set(failure, ENOSYS,
 		    "--cpu is not part of this version: name functions with -f or -l");
@@ -21,7 +24,9 @@ int measure_check(const struct measure_options *options, struct failure *failure
 	ARRAY_FOREACH (output, &options->outputs)
 		if (!output_format_for(*output, failure))
 			return -EINVAL;
-	return 0;
+	features_detect(&features);
+	*ret_kernel = features_plan_kernel(&features);
+	return features_check(&features, failure);
 }
 
 static int attach(struct measurement *measurement, const struct measure_options *options,
@@ -42,24 +47,18 @@ static int attach(struct measurement *measurement, const struct measure_options 
 }
 
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
-    bool marked, struct measurement **ret_measurement, struct failure *failure)
+    const struct plan_kernel *kernel, bool marked, struct measurement **ret_measurement,
+    struct failure *failure)
 {
 	CLEANUP(measure_free_p) struct measurement *measurement = calloc(1, sizeof(*measurement));
-	struct features features;
-	struct plan_kernel kernel;
 	int error;
 
 	if (!measurement)
 		return failure_set(failure, ENOMEM, "out of memory");
 	progress_init(&measurement->progress);
-	features_detect(&features);
-	error = features_check(&features, failure);
-	if (error)
-		return error;
-	kernel = features_plan_kernel(&features);
 	progress_step(&measurement->progress, "Reading images", 0, 0);
 	error =
-	    target_plan_open(pids, count, options, &kernel, marked, &measurement->target, failure);
+	    target_plan_open(pids, count, options, kernel, marked, &measurement->target, failure);
 	if (!error)
 		error = attach(measurement, options, pids, count, failure);
 	progress_end(&measurement->progress);

@@ -19,12 +19,14 @@ struct measurement {
 	struct progress progress;
 };
 
-/* What can be known to be wrong before anything is started. */
-int measure_check(const struct measure_options *options, struct failure *failure);
+/* Says what can be known to be wrong before anything is started, and what the plan must know. */
+int measure_check(
+    const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure);
 
 /* Plans, loads and attaches; the gate is closed. `marked` as in target_plan_open(). */
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
-    bool marked, struct measurement **ret_measurement, struct failure *failure);
+    const struct plan_kernel *kernel, bool marked, struct measurement **ret_measurement,
+    struct failure *failure);
 
 /* Detaches and gives what was measured. */
 int measure_finish(

@@ -32,8 +32,8 @@ static size_t targets_alive(void *context)
 	return engine_count_targets(context);
 }
 
-static int measure_processes(
-    const struct measure_options *options, struct profile **ret_profile, struct failure *failure)
+static int measure_processes(const struct measure_options *options,
+    const struct plan_kernel *kernel, struct profile **ret_profile, struct failure *failure)
 {
 	CLEANUP(watch_free_p) struct watch *watch = NULL;
 	CLEANUP(measure_free_p) struct measurement *measurement = NULL;
@@ -44,8 +44,8 @@ static int measure_processes(
 		if (!error)
 			error = check_process(*pid, failure);
 	if (!error)
-		error = measure_prepare(options, options->pids.items, options->pids.count, false,
-		    &measurement, failure);
+		error = measure_prepare(options, options->pids.items, options->pids.count, kernel,
+		    false, &measurement, failure);
 	if (error)
 		return error;
 	if (watch_all_ended(watch))
@@ -65,10 +65,11 @@ static int record(const struct measure_options *options)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	struct failure failure = {0};
-	int error = measure_check(options, &failure);
+	struct plan_kernel kernel;
+	int error = measure_check(options, &kernel, &failure);
 
 	if (!error)
-		error = measure_processes(options, &profile, &failure);
+		error = measure_processes(options, &kernel, &profile, &failure);
 	if (error)
 		return cmd_failed("record", options->json, &failure);
 	return measure_deliver("record", options, profile);

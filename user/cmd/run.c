@@ -5,13 +5,14 @@
 #include "collect/spawn.h"
 
 /* The command's status is ours, unless lprof itself fails. */
-static int measure_command(const struct measure_options *options, struct spawn *spawn,
-    int *ret_status, struct failure *failure)
+static int measure_command(const struct measure_options *options, const struct plan_kernel *kernel,
+    struct spawn *spawn, int *ret_status, struct failure *failure)
 {
 	CLEANUP(measure_free_p) struct measurement *measurement = NULL;
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	const pid_t pid = spawn_pid(spawn);
-	int error = measure_prepare(options, &pid, 1, true, &measurement, failure), delivered;
+	int error = measure_prepare(options, &pid, 1, kernel, true, &measurement, failure),
+	    delivered;
 
 	if (error)
 		return error; /* the command never ran: spawn_free() kills it */
@@ -36,7 +37,8 @@ static int run(const struct measure_options *options)
 	const struct spawn_options command = {
 	    .arguments = (const char *const *)options->operands, .user = options->user};
 	struct failure failure = {0};
-	int status = STATUS_RUN_FAILED, error = measure_check(options, &failure);
+	struct plan_kernel kernel;
+	int status = STATUS_RUN_FAILED, error = measure_check(options, &kernel, &failure);
 
 	if (error)
 		return cmd_failed("run", options->json, &failure);
@@ -45,7 +47,7 @@ static int run(const struct measure_options *options)
 		(void)cmd_failed("run", options->json, &failure);
 		return status;
 	}
-	error = measure_command(options, spawn, &status, &failure);
+	error = measure_command(options, &kernel, spawn, &status, &failure);
 	return error ? cmd_failed("run", options->json, &failure) : status;
 }
 

@@ -17,6 +17,7 @@
 #include "collect/counters.h"
 #include "collect/drain.h"
 #include "collect/features.h"
+#include "collect/libbpf_log.h"
 #include "collect/uprobe_link.h"
 #include "target/process.h"
 #include "timing.skel.h"
@@ -133,6 +134,7 @@ static int engine_init(struct engine *engine, struct failure *failure)
 {
 	int error;
 
+	libbpf_log_init();
 	features_detect(&engine->features);
 	error = features_check(&engine->features, failure);
 	if (error)

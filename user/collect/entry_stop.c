@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "collect/features.h"
+#include "collect/libbpf_log.h"
 #include "collect/uprobe_link.h"
 #include "entry_stop.skel.h"
 
@@ -105,7 +106,7 @@ static int attach(struct entry_stop *stop, uint64_t offset, pid_t pid, const str
 int entry_stop_open(pid_t pid, struct entry_stop **ret_stop, struct failure *failure)
 {
 	CLEANUP(entry_stop_free_p) struct entry_stop *stop = calloc(1, sizeof(*stop));
-	const struct way way = choose_way();
+	struct way way;
 	char path[64];
 	uint64_t offset;
 	int error;
@@ -113,6 +114,8 @@ int entry_stop_open(pid_t pid, struct entry_stop **ret_stop, struct failure *fai
 	if (!stop)
 		return failure_set(failure, ENOMEM, "out of memory");
 	stop->exe = stop->link = -1;
+	libbpf_log_init();
+	way = choose_way();
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	stop->exe = open(path, O_RDONLY | O_CLOEXEC);
 	if (stop->exe < 0)

@@ -83,13 +83,6 @@ static int try_mmapable_array(void)
 	return 0;
 }
 
-static int try_helper(enum bpf_func_id helper)
-{
-	int result = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
-
-	return result > 0 ? 0 : result < 0 ? result : -ENOSYS;
-}
-
 int feature_load_empty(uint32_t attach_type)
 {
 	/* r0 = 0; exit */
@@ -101,6 +94,18 @@ int feature_load_empty(uint32_t attach_type)
 
 	return bpf_prog_load(
 	    BPF_PROG_TYPE_KPROBE, "lprof_try", "GPL", code, ARRAY_SIZE(code), &options);
+}
+
+/* libbpf takes every failure but "unknown function" for a yes: try the privilege first. */
+static int try_helper(enum bpf_func_id helper)
+{
+	CLEANUP_CLOSE int program = feature_load_empty(0);
+	int result;
+
+	if (program < 0)
+		return program;
+	result = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
+	return result > 0 ? 0 : result < 0 ? result : -ENOSYS;
 }
 
 /*
@@ -164,7 +169,7 @@ void features_detect(struct features *ret_features)
 	feature_store(ret_features, FEATURE_UPROBE_MULTI, feature_try_multi());
 	feature_store(
 	    ret_features, FEATURE_UPROBE_SESSION, try_multi(UPROBE_ATTACH_SESSION, 0, -EBADF));
-	if (ret_features->has[FEATURE_UPROBE_MULTI])
+	if (ret_features->has[FEATURE_UPROBE_MULTI] || !ret_features->has[FEATURE_CAP_BPF])
 		feature_store(ret_features, FEATURE_PROCESS_FILTER, feature_try_process_filter());
 	/* Later kernels have the type too, repaired, but nothing tells them apart: stay careful. */
 	feature_store(ret_features, FEATURE_KEEPS_NOP5, has_trampoline ? -ENOTSUP : 0);
@@ -184,6 +189,13 @@ const char *feature_key(enum feature feature)
 	return keys[feature];
 }
 
+/* A kernel that may not be asked must not be said to lack a thing. */
+static bool not_tried(const struct features *features, enum feature feature)
+{
+	return feature > FEATURE_CAP_SYS_PTRACE && !features->has[feature] &&
+	       !features->has[FEATURE_CAP_BPF] && features->error[feature] == EPERM;
+}
+
 const char *feature_reason(const struct features *features, enum feature feature)
 {
 	static const char *const reasons[FEATURE_COUNT][2] = {
@@ -192,6 +204,8 @@ const char *feature_reason(const struct features *features, enum feature feature
 #undef FEATURE
 	};
 
+	if (not_tried(features, feature))
+		return "cannot be tried without CAP_BPF";
 	return reasons[feature][features->has[feature]];
 }
 
