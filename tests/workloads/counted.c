@@ -73,6 +73,12 @@ NOINLINE void lines(void)
 			     : "ecx", "memory");
 }
 
+/* Begins with an instruction that the kernel refuses to probe. */
+NOINLINE void refused(void)
+{
+	__asm__ volatile(".globl locked\nlocked: lock incq %0" : "+m"(sink)::"memory");
+}
+
 static void *thread_main(void *unused)
 {
 	for (int i = 0; i < 1009; i++)
@@ -124,6 +130,7 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "leaf";
 
+	refused();
 	if (!strcmp(what, "leaf"))
 		outer(7919);
 	else if (!strcmp(what, "threads"))
