@@ -42,6 +42,19 @@ sed "s|/src/add.c|$work/add.c|g" "$example" > a.json
 "$python" -m line_profiler -u 1e-9 missing.lprof > out 2>&1 || fail 'the viewer on a missing source'
 grep -q '^     6      4000    4000000.0   1000.0     80.0' out || fail 'line 6 of a missing source'
 
+# Its source here, which would end the viewer's tokenizer: it prints the rows all the same.
+"$lprof" export a.json -o plain.lprof || fail 'export'
+"$python" -m line_profiler -u 1e-9 plain.lprof > out 2>&1 || fail 'the viewer on a deadly source'
+grep -q '^Could not find file .*/add.c:add$' out && grep -q '^     6      4000    4000000.0' out ||
+	fail 'rows of a deadly source'
+
+# A source that the tokenizer survives stays what it is.
+grep -v "['\"]" add.c > plain.c
+sed "s|/src/add.c|$work/plain.c|g; s/\"line\": 3,/\"line\": 2,/" "$example" > plain.json
+"$lprof" export plain.json -o plain.lprof || fail 'export'
+"$python" -m line_profiler -u 1e-9 plain.lprof > out 2>&1 || fail 'the viewer on a plain source'
+grep -q '^Function: add at line 2$' out && grep -q "^File: $work/plain.c$" out || fail 'a plain source'
+
 # Companion sources: every row of the function, with counts, in order.
 "$lprof" export a.json -o a.lprof --shadow shadow || fail 'export --shadow'
 "$python" -m line_profiler -u 1e-9 a.lprof > out 2>&1 || fail 'the viewer on a companion'

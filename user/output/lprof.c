@@ -7,10 +7,15 @@
 //	unit     1e-09
 //	lprof    the native JSON as text, for `lprof` itself; other loaders never look at it
 // A function's rows in another file (macros, included tables) are an entry of their own.
+//
+// Without companion sources (--shadow) the viewer is pointed at the real source where it survives
+// that, and prints one line of it. Where it would die, the entry's file is "FILE:FUNCTION", which
+// is nowhere: then the viewer says so and prints all rows, without contents.
 #include "output/output.h"
 
 #include <string.h>
 
+#include "output/python_reads.h"
 #include "output/shadow.h"
 #include "output/text.h"
 
@@ -21,6 +26,7 @@ struct entry {
 	size_t row_count;
 	uint32_t copy; /* entries before this one with the same key: a dict has each key once */
 	struct shadow_place place;
+	bool deadly; /* the source, to the viewer */
 };
 
 struct entries {
@@ -123,8 +129,24 @@ static int entry_compare(const void *left, const void *right)
 	return order ? order : (a > b) - (a < b);
 }
 
-/* Numbers the entries that share a key. */
-static int entries_number(struct entries *entries)
+/* Finds the sources that the viewer would die of. Entries come sorted by file. */
+static void entries_judge(struct entry **sorted, size_t count)
+{
+	CLEANUP(source_free_p) struct source *source = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct shadow_place *place = &sorted[i]->place;
+
+		if (!i || strcmp(place->file, sorted[i - 1]->place.file) != 0) {
+			source_free(source);
+			source = source_open(place->file);
+		}
+		sorted[i]->deadly = source && !python_reads(source, place->first_line);
+	}
+}
+
+/* Numbers the entries that share a key, and judges their sources unless companions stand in. */
+static int entries_settle(struct entries *entries, bool shadowed)
 {
 	CLEANUP_FREE struct entry **sorted = calloc(entries->list.count + 1, sizeof(*sorted));
 
@@ -138,6 +160,8 @@ static int entries_number(struct entries *entries)
 		    sorted[i]->place.first_line == sorted[i - 1]->place.first_line &&
 		    strcmp(sorted[i]->function->name, sorted[i - 1]->function->name) == 0)
 			sorted[i]->copy = sorted[i - 1]->copy + 1;
+	if (!shadowed)
+		entries_judge(sorted, entries->list.count);
 	return 0;
 }
 
@@ -169,13 +193,15 @@ static int entries_shadow(struct entries *entries, const char *directory, struct
 
 static int put_entry(FILE *stream, const struct entry *entry)
 {
-	CLEANUP_FREE char *name = NULL;
+	CLEANUP_FREE char *name = NULL, *file = NULL;
 	int error;
 
 	if (entry->copy ? asprintf(&name, "%s [%u]", entry->function->name, entry->copy + 1) < 0
 			: !(name = strdup(entry->function->name)))
 		return -ENOMEM;
-	error = put_text(stream, entry->place.file);
+	if (entry->deadly && asprintf(&file, "%s:%s", entry->place.file, name) < 0)
+		return -ENOMEM;
+	error = put_text(stream, file ? file : entry->place.file);
 	put_integer(stream, entry->place.first_line);
 	error = error ?: put_text(stream, name);
 	fputs("\x87](", stream);
@@ -247,7 +273,7 @@ int output_write_lprof(const struct profile *profile, FILE *stream,
 		error = error ?: entries_add(&entries, function);
 	if (!error && options->shadow)
 		error = entries_shadow(&entries, options->shadow, strings, failure);
-	error = error ?: entries_number(&entries);
+	error = error ?: entries_settle(&entries, options->shadow);
 	error = error ?: put_stats(stream, &entries, profile, failure);
 	ARRAY_FREE(&entries.list);
 	strings_free(strings);
