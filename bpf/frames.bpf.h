@@ -62,6 +62,8 @@ struct thread {
 	__u64 cost; /* calibrated cost of all hits so far: virtual time is the clock less this */
 	__u32 depth;
 	__u32 unclaimed; /* frames whose function found its slot in `active` taken by another */
+	__u32 returns;   /* timed frames that await a return probe */
+	__u32 reserved;
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];
 };
@@ -386,6 +388,8 @@ static __noinline int stack_pop(const struct stack *stack, enum pop_reason reaso
 	stack->thread->depth--;
 	if (frame->flags & FRAME_UNTIMED)
 		return 0;
+	if (frame->flags & FRAME_RETURNS)
+		stack->thread->returns--;
 	parent = frame_top(stack);
 	if (reason == POP_DEAD)
 		until = frame_last_sign(frame);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The maps of the timing programs and the one way to each counter. User space sizes every map
- * before load (limits.h, wire.h); counters are added to atomically because a uprobe program can be
- * preempted by another thread's on the same CPU.
+ * before load (capacities.h, wire.h); counters are added to atomically because a uprobe program can
+ * be preempted by another thread's on the same CPU.
  */
 #ifndef LPROF_BPF_MAPS_H
 #define LPROF_BPF_MAPS_H

@@ -153,7 +153,7 @@ static __always_inline bool entry_is_no_call(const struct hit *hit, const struct
 	return hit->site->roles & SITE_PART || (hit->site->roles & SITE_LOOP && top->sp == hit->sp);
 }
 
-enum entry_outcome { ENTRY_TIMED, ENTRY_NOT_TIMED };
+enum entry_outcome { ENTRY_NOT_TIMED, ENTRY_TIMED, ENTRY_AWAITS_RETURN };
 
 static __always_inline bool draw(const struct hit *hit, const struct function *function)
 {
@@ -189,16 +189,25 @@ static __always_inline void push_untimed(struct hit *hit, const struct function 
 	}
 }
 
-static __always_inline bool push_timed(
+static __always_inline enum entry_outcome push_timed(
     struct hit *hit, const struct function *function, struct function_counters *counters)
 {
-	__u32 flags = function->flags & FUNCTION_RETURNS ? FRAME_RETURNS : 0;
 	struct frame *frame = stack_slot(&hit->stack, hit->task);
+	bool returns = function->flags & FUNCTION_RETURNS;
+	__u32 flags = 0;
 
 	if (!frame) {
 		count(&counters->lost, 1);
 		count_loss(LOSS_DEPTH);
-		return false;
+		return ENTRY_NOT_TIMED;
+	}
+	if (returns && hit->stack.thread->returns >= RETURNS_MAX) {
+		returns = false;
+		count_loss(LOSS_RETURNS);
+	}
+	if (returns) {
+		flags = FRAME_RETURNS;
+		hit->stack.thread->returns++;
 	}
 	flags |= activation_claim(&hit->stack, hit->site->function);
 	frame_init(frame, hit, flags);
@@ -207,7 +216,7 @@ static __always_inline bool push_timed(
 		count(&counters->primitive, 1);
 	hit->stack.now = bpf_ktime_get_ns() - hit->stack.thread->cost;
 	frame->entered = frame->since = hit->stack.now;
-	return true;
+	return returns ? ENTRY_AWAITS_RETURN : ENTRY_TIMED;
 }
 
 static __always_inline enum entry_outcome play_entry(struct hit *hit)
@@ -234,7 +243,7 @@ static __always_inline enum entry_outcome play_entry(struct hit *hit)
 		push_untimed(hit, function);
 		return ENTRY_NOT_TIMED;
 	}
-	return push_timed(hit, function, counters) ? ENTRY_TIMED : ENTRY_NOT_TIMED;
+	return push_timed(hit, function, counters);
 }
 
 static __always_inline void play_exit(struct hit *hit)
@@ -404,7 +413,7 @@ SEC("kprobe")
 int timing_session(struct registers *registers)
 {
 	if (registers->rip == bpf_get_func_ip(registers))
-		return handle_site(registers) == ENTRY_TIMED ? 0 : 1;
+		return handle_site(registers) == ENTRY_AWAITS_RETURN ? 0 : 1;
 	handle_return(registers);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #define LPROF_HISTOGRAM_H
 
 #include <linux/types.h>
-#include "limits.h"
+#include "capacities.h"
 
 static inline __attribute__((always_inline)) __u32 histogram_bucket(__u64 ns)
 {

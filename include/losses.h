@@ -12,6 +12,8 @@
 #define LPROF_LOSSES(LOSS)                                                                       \
 	LOSS(NO_STORAGE, "no_storage", "hits whose thread's frame stack could not be allocated") \
 	LOSS(DEPTH, "depth", "calls nested deeper than the frame stack")                         \
+	LOSS(RETURNS, "returns",                                                                 \
+	    "calls nested deeper than return probes: their own times end early")                 \
 	LOSS(EDGES, "edges", "calls whose caller did not fit the table of callers")              \
 	LOSS(EXIT_WITHOUT_ENTRY, "exit_without_entry",                                           \
 	    "exits of calls that began before measuring did")                                    \

@@ -15,7 +15,7 @@
 #define LPROF_WIRE_H
 
 #include <linux/types.h>
-#include "limits.h"
+#include "capacities.h"
 #include "losses.h"
 
 #define WIRE_VERSION 1 /* of the pinned layout: raise with any change of size or meaning below */
