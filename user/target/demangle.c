@@ -20,7 +20,7 @@ static void output_append(const char *text, size_t length, void *context)
 {
 	struct output *output = context;
 
-	if (output->used + length < output->size)
+	if (length && output->used + length < output->size)
 		memcpy(output->text + output->used, text, length);
 	output->used += length;
 }
@@ -118,7 +118,7 @@ static bool is_operator(const char *name, const char *at)
 	while (at > name && (at[-1] == '<'))
 		at--;
 	return (size_t)(at - name) >= length && !memcmp(at - length, word, length) &&
-	       ((size_t)(at - name) == length || at[-length - 1] == ':');
+	       ((size_t)(at - name) == length || *(at - length - 1) == ':');
 }
 
 void demangle_drop_arguments(char *name)

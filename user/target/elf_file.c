@@ -77,7 +77,8 @@ static bool sizes_are_sane(struct elf_file *file)
 			return false;
 	}
 	file->unpacked_size = file->size + unpacked;
-	return true;
+	/* libelf notes in the headers, as it has them in memory, what it unpacked. */
+	return !unpacked || !mprotect(file->map, file->size, PROT_READ | PROT_WRITE);
 }
 
 int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct failure *failure)
@@ -105,7 +106,7 @@ int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct fa
 
 void elf_file_forget_pages(const struct elf_file *file)
 {
-	if (file->map)
+	if (file->map && file->unpacked_size == file->size)
 		madvise(file->map, file->size, MADV_DONTNEED);
 }
 

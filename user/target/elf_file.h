@@ -13,7 +13,7 @@
 
 struct elf_file {
 	Elf *elf;
-	uint8_t *map; /* the whole file, private */
+	uint8_t *map; /* the whole file, private; read-only unless sections are compressed */
 	size_t size;
 	/* The size with all sections unpacked: nothing in the file can count more items. */
 	uint64_t unpacked_size;

@@ -141,6 +141,8 @@ static int copies_sort(struct image_index *index)
 
 		if (function->copy_count++ == 0)
 			function->first_copy = i;
+		if (!order[i].copy.linkage_name) /* no symbol table was left */
+			order[i].copy.linkage_name = function->linkage_name;
 		index->copies.items[i] = order[i].copy;
 		new[order[i].old] = i;
 	}

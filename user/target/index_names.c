@@ -92,9 +92,12 @@ static void place_from_row(const struct image_index *index, const struct functio
     struct source_function *function)
 {
 	size_t at = image_index_row_from(index, copy->entry);
-	const struct line_row *row = &index->rows.items[at];
+	const struct line_row *row;
 
-	if (at >= index->rows.count || row->address != copy->entry || !row->line)
+	if (at >= index->rows.count)
+		return;
+	row = &index->rows.items[at];
+	if (row->address != copy->entry || !row->line)
 		return;
 	if (function->file == INDEX_NONE)
 		function->file = row->file;
