@@ -105,12 +105,28 @@ static uint32_t gather_traits(struct target_plan *target)
 	return traits;
 }
 
+static int find_shadow_stack(
+    const pid_t *pids, size_t count, bool *ret_found, struct failure *failure)
+{
+	*ret_found = false;
+	for (size_t at = 0; at < count; at++) {
+		struct process_status status;
+		int error = process_read_status(PROC, pids[at], &status, failure);
+
+		if (error)
+			return error;
+		*ret_found |= status.shadow_stack;
+	}
+	return 0;
+}
+
 static int build(struct target_plan *target, const struct measure_options *options,
-    const struct plan_kernel *kernel, bool marked, struct failure *failure)
+    const struct plan_kernel *kernel, bool shadow_stack, bool marked, struct failure *failure)
 {
 	const struct selection_options selection = {
 	    .open = open_image, .context = target, .marked = marked && !options->specs.count};
-	struct plan_options planning = {.exit = options->exit, .kernel = *kernel};
+	struct plan_options planning = {
+	    .exit = options->exit, .kernel = *kernel, .shadow_stack = shadow_stack};
 	int error = selection_build(target->images.items, target->images.count,
 	    options->specs.items, options->specs.count, &selection, &target->selection, failure);
 
@@ -138,6 +154,7 @@ int target_plan_open(const pid_t *pids, size_t count, const struct measure_optio
     struct failure *failure)
 {
 	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
+	bool shadow_stack;
 	int error;
 
 	if (!target)
@@ -146,7 +163,9 @@ int target_plan_open(const pid_t *pids, size_t count, const struct measure_optio
 	if (!error)
 		error = add_images(target, failure);
 	if (!error)
-		error = build(target, options, kernel, marked, failure);
+		error = find_shadow_stack(pids, count, &shadow_stack, failure);
+	if (!error)
+		error = build(target, options, kernel, shadow_stack, marked, failure);
 	if (error)
 		return error;
 	*ret_target_plan = TAKE(target);
@@ -166,7 +185,7 @@ int target_plan_open_file(const char *path, const struct measure_options *option
 	}
 	error = add_images(target, failure);
 	if (!error)
-		error = build(target, options, kernel, true, failure);
+		error = build(target, options, kernel, false, true, failure);
 	if (error)
 		return error;
 	*ret_target_plan = TAKE(target);

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "collect/nop_probe.h"
+#include "collect/child_probe.h"
 #include "collect/uprobe_link.h"
 
 #define PROC_PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h: the initial pid namespace */
@@ -173,7 +173,8 @@ void features_detect(struct features *ret_features)
 		feature_store(ret_features, FEATURE_PROCESS_FILTER, feature_try_process_filter());
 	/* Later kernels have the type too, repaired, but nothing tells them apart: stay careful. */
 	feature_store(ret_features, FEATURE_KEEPS_NOP5, has_trampoline ? -ENOTSUP : 0);
-	feature_store(ret_features, FEATURE_EMULATES_NOPS, nop_probe_emulated());
+	feature_store(ret_features, FEATURE_EMULATES_NOPS, child_probe_nops());
+	feature_store(ret_features, FEATURE_SECCOMP_RETURNS, child_probe_seccomp());
 	feature_store(ret_features, FEATURE_HOST_PIDS, try_host_pids());
 	libbpf_set_print(printer);
 }
@@ -230,5 +231,6 @@ struct plan_kernel features_plan_kernel(const struct features *features)
 	return (struct plan_kernel){
 	    .rewrites_nop5 = !features->has[FEATURE_KEEPS_NOP5],
 	    .emulates_all_nops = features->has[FEATURE_EMULATES_NOPS],
+	    .kills_seccomp_returns = !features->has[FEATURE_SECCOMP_RETURNS],
 	};
 }

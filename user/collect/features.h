@@ -43,6 +43,9 @@
 	    "functions: lprof never probes them")                                                \
 	FEATURE(EMULATES_NOPS, "emulates_nops", "probes on NOPs of any length are cheap",        \
 	    "only 1-byte NOPs are emulated (others since Linux 6.18)")                           \
+	FEATURE(SECCOMP_RETURNS, "seccomp_returns", "return probes are safe under seccomp",      \
+	    "the kernel kills processes under seccomp at a return probe (Linux 6.11 to 6.13): "  \
+	    "lprof probes the exits instead")                                                    \
 	FEATURE(HOST_PIDS, "host_pids", "process ids are the kernel's own",                      \
 	    "lprof runs in a pid namespace of its own: start it with the host's (--pid=host)")
 

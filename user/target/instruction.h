@@ -37,6 +37,7 @@ struct instruction {
 struct instruction_kernel {
 	bool rewrites_nop5;
 	bool emulates_all_nops;
+	bool shadow_stack; /* the target's: a call that is emulated would not push there */
 };
 
 /* Decodes at `bytes`; -EILSEQ: no instruction there. */

@@ -49,6 +49,18 @@ static bool source_makes_calls(
 	return true;
 }
 
+/* Why no function of the target may have a return probe; NULL: some may. */
+static const char *return_probes_forbidden(const struct builder *builder)
+{
+	if ((builder->options->traits | builder->index->traits) & IMAGE_GO)
+		return "the Go runtime walks and moves stacks";
+	if (builder->options->shadow_stack)
+		return "the target has a shadow stack";
+	if (builder->options->kernel.kills_seccomp_returns)
+		return "this kernel kills processes under seccomp at a return probe";
+	return NULL;
+}
+
 /* How the function's exits are seen, and why (DESIGN.md 4.6). */
 static int choose_exit(struct builder *builder, struct plan_function *function)
 {
@@ -65,11 +77,10 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 	}
 	if (builder->options->exit != PLAN_EXIT_AUTO)
 		return 0;
-	if (traits & IMAGE_GO) {
-		function->exit = PLAN_EXIT_SITES;
-		function->exit_reason = "the Go runtime walks and moves stacks";
+	function->exit = PLAN_EXIT_SITES;
+	function->exit_reason = return_probes_forbidden(builder);
+	if (function->exit_reason)
 		return 0;
-	}
 	function->exit = PLAN_EXIT_RETURN;
 	function->exit_reason = "no image of the target unwinds the stack";
 	if (!(traits & IMAGE_UNWINDS))
@@ -380,7 +391,9 @@ int plan_build(const struct selection_image *images, size_t image_count,
 	struct builder builder = {
 	    .plan = plan,
 	    .options = options,
-	    .kernel = {options->kernel.rewrites_nop5, options->kernel.emulates_all_nops},
+	    .kernel = {.rewrites_nop5 = options->kernel.rewrites_nop5,
+		.emulates_all_nops = options->kernel.emulates_all_nops,
+		.shadow_stack = options->shadow_stack},
 	};
 	int error = -ENOMEM;
 

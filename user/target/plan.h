@@ -24,11 +24,15 @@ enum plan_exit { PLAN_EXIT_AUTO, PLAN_EXIT_RETURN, PLAN_EXIT_SITES };
 struct plan_kernel {
 	bool rewrites_nop5;     /* 5-byte NOPs become calls: 6.18 to 7.1 */
 	bool emulates_all_nops; /* 6.18: other NOP forms are emulated too */
+	bool
+	    kills_seccomp_returns; /* 6.11 to 6.13: processes under seccomp die at a return probe */
 };
 
 struct plan_options {
 	enum plan_exit exit;
 	uint32_t traits; /* enum image_language_traits of all images of the target, or'ed */
+	bool
+	    shadow_stack; /* some target has one: no return probes, none on calls (KERNEL.md 3.6) */
 	struct plan_kernel kernel;
 };
 
