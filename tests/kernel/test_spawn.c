@@ -15,8 +15,8 @@
 #include "collect/spawn.h"
 
 /* Runs a command through all stages; its stdout lands in `output`. */
-static int run(
-    char *const *arguments, const char *user, char *output, size_t size, struct failure *failure)
+static int run(const char *const *arguments, const char *user, char *output, size_t size,
+    struct failure *failure)
 {
 	CLEANUP(spawn_free_p) struct spawn *spawn = NULL;
 	const struct spawn_options options = {.arguments = arguments, .user = user};

@@ -8,7 +8,8 @@
 
 #include "base/log.h"
 
-static int print(enum libbpf_print_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static int print(
+    enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	char line[2048];
 	int length;

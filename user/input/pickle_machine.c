@@ -107,7 +107,7 @@ static int append(struct machine *machine, uint32_t container, uint32_t value)
 /* Appends the `count` topmost values to a container and pops them. */
 static int append_top(struct machine *machine, uint32_t container, size_t count)
 {
-	uint32_t value;
+	uint32_t value = 0;
 	int error = 0;
 
 	for (size_t depth = count; !error && depth--;) {
@@ -318,7 +318,7 @@ static int run_build(struct machine *machine)
 
 static int memo_put(struct machine *machine, uint64_t index)
 {
-	uint32_t value;
+	uint32_t value = 0;
 	int error = peek(machine, 0, &value);
 
 	if (error)
