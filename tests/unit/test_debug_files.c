@@ -124,24 +124,28 @@ static void test_by_debuglink(void **state)
 
 static void test_dwz(void **state)
 {
-	struct image_index_options options = here();
-	char first[256], second[256];
+	char root[256], first[256], second[256];
+	struct image_index_options options = {.root = root, .debug_directory = "/dbg"};
 
 	(void)state;
 	NEED("dwz");
+	snprintf(root, sizeof(root), "%s/root", compiled_directory);
 	build_id_path("whole", first, sizeof(first));
 	build_id_path("other", second, sizeof(second));
-	assert_int_equal(shell("strip other -o other.bare && cp whole.debug a.debug && "
-			       "cp other.debug b.debug && dwz -m %s/common.dwz a.debug b.debug && "
-			       "mkdir -p $(dirname %s) $(dirname %s) && mv a.debug %s && "
-			       "mv b.debug %s",
-			     compiled_directory, first, second, first, second),
+	/* The file they share is where only the target's root has it. */
+	assert_int_equal(
+	    shell("mkdir -p root/dbg && cp whole.debug a.debug && cp other.debug b.debug && "
+		  "dwz -m common.dwz -M /shared/common.dwz a.debug b.debug && cd root/dbg && "
+		  "mkdir -p ../shared $(dirname %s) $(dirname %s) && mv ../../common.dwz ../shared "
+		  "&& "
+		  "mv ../../a.debug %s && mv ../../b.debug %s",
+		first, second, first, second),
 	    0);
-	assert_int_equal(shell("readelf -S %s | grep -q gnu_debugaltlink", first), 0);
+	assert_int_equal(shell("readelf -WS root/dbg/%s | grep -q gnu_debugaltlink", first), 0);
 	CLEANUP(image_index_free_p) struct image_index *whole = index_of("whole");
 	CLEANUP(image_index_free_p) struct image_index *bare = index_of_with("bare", &options);
 	assert_same(whole, bare);
-	assert_int_equal(shell("rm -r .build-id common.dwz"), 0);
+	assert_int_equal(shell("rm -r root"), 0);
 }
 
 static void test_other_encodings(void **state)

@@ -35,7 +35,9 @@ static const char cpp[] =
     "	Shape s;\n"
     "	Box<int> i{1};\n"
     "	Box<double> d{2};\n"
-    "	auto twice = [](int x) { return local(x) * 2; };\n"
+    "	auto twice = [](int x) {\n"
+    "		return local(x) * 2;\n"
+    "	};\n"
     "	return i.get(argc) + (int)d.get(argc) + twice(argc) + s.area() + (s < s);\n"
     "}\n";
 

@@ -196,6 +196,28 @@ static void test_replaced_file(void **state)
 	unlink(name);
 }
 
+/* Without map_files, the name counts only if it leads to the inode that is mapped. */
+static void test_inode_is_compared(void **state)
+{
+	char name[] = "/tmp/lprof-test-process-XXXXXX";
+	int fd = mkstemp(name), opened;
+	struct process_image image = {.path = name, .pid = getpid(), .start = 1, .end = 2};
+	struct failure failure = {0};
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(fstat(fd, &status), 0);
+	image.inode = status.st_ino;
+	opened = process_image_open("/proc", &image, &failure);
+	assert_true(opened >= 0);
+	close(opened);
+	image.inode++;
+	assert_int_equal(process_image_open("/proc", &image, &failure), -ESTALE);
+	assert_non_null(strstr(failure.text, "restart the process"));
+	close(fd);
+	unlink(name);
+}
+
 static void test_process_that_ended(void **state)
 {
 	struct failure failure = {0};
@@ -221,6 +243,7 @@ int main(void)
 	    cmocka_unit_test(test_images),
 	    cmocka_unit_test(test_own_images),
 	    cmocka_unit_test(test_replaced_file),
+	    cmocka_unit_test(test_inode_is_compared),
 	    cmocka_unit_test(test_process_that_ended),
 	};
 

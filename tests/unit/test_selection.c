@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "unit/compiled.h"
+#include "target/function_match.h"
 #include "target/selection.h"
 
 static const char program[] = "#include <cstdio>\n"
@@ -186,11 +187,34 @@ static void test_places(void **state)
 	refuses("prog.cc:0", false, EINVAL, "names no line");
 }
 
+static void test_innermost_function_around_a_line(void **state)
+{
+	struct source_function functions[] = {
+	    {.name = "inner", .line = 5, .end_line = 8},
+	    {.name = "outer", .line = 1, .end_line = 20},
+	    {.name = "second", .line = 6, .end_line = 7},
+	};
+	struct image_index index = {.functions = {functions, 3, 3}};
+	static const struct {
+		uint32_t line, function;
+	} cases[] = {{4, 1}, {5, 0}, {6, 2}, {7, 2}, {8, 0}, {9, 1}, {20, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		source_array found = {0};
+
+		assert_int_equal(function_match_line(&index, 0, cases[i].line, &found), 0);
+		assert_int_equal(found.count, 1);
+		assert_int_equal(found.items[0], cases[i].function);
+		ARRAY_FREE(&found);
+	}
+}
+
 static void test_images(void **state)
 {
 	(void)state;
+	selects("libcall.so.7:library_call", "library_call"); /* opened to learn the soname */
 	selects("libcall-1.2.so:library_call", "library_call");
-	selects("libcall.so.7:library_call", "library_call");
 	selects("libcall*:library_*", "library_call");
 	selects("prog:main", "main");
 	selects("libcall-1.2.so:call.c:3", "library_call");
@@ -214,6 +238,7 @@ static void test_no_lines(void **state)
 
 	(void)state;
 	refuses("_start", true, ENODATA, "install its debug symbols");
+	refuses("_init*", true, ENODATA, "install its debug symbols");
 	refuses("stripped:_*", true, ENOENT, "");
 	refuses("stripped:prog.cc:12", false, ENODATA, "install its debug symbols");
 	/* Of a glob, what has lines gets them. */
@@ -248,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(test_instances_are_one),
 	    cmocka_unit_test(test_globs),
 	    cmocka_unit_test(test_places),
+	    cmocka_unit_test(test_innermost_function_around_a_line),
 	    cmocka_unit_test(test_images),
 	    cmocka_unit_test(test_misses),
 	    cmocka_unit_test(test_no_lines),

@@ -129,9 +129,10 @@ static bool find_separate(struct search *search, const char *path)
 static bool try_alternate(
     struct debug_file *file, const char *path, const uint8_t *id, size_t length)
 {
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const void *found;
 
-	if (!candidate_open(path, &file->dwz))
+	if (fd < 0 || elf_file_open_dwz(path, fd, &file->dwz, NULL))
 		return false;
 	if (dwelf_elf_gnu_build_id(file->dwz.elf, &found) == (ssize_t)length &&
 	    !memcmp(found, id, length)) {

@@ -29,7 +29,8 @@ static int file_map(const char *path, int fd, struct elf_file *file, struct fail
 	return 0;
 }
 
-static int header_check(const char *path, const struct elf_file *file, struct failure *failure)
+static int header_check(
+    const char *path, const struct elf_file *file, bool dwz, struct failure *failure)
 {
 	const Elf64_Ehdr *header = (const void *)file->map;
 
@@ -40,7 +41,8 @@ static int header_check(const char *path, const struct elf_file *file, struct fa
 	    header->e_machine != EM_X86_64)
 		return failure_set(failure, ENOEXEC,
 		    "%s is not a 64-bit x86 program; lprof measures only those", path);
-	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+	if (header->e_type != ET_EXEC && header->e_type != ET_DYN &&
+	    !(dwz && header->e_type == ET_REL))
 		return failure_set(failure, ENOEXEC,
 		    "%s is an object or core file; name the linked program or library", path);
 	return 0;
@@ -81,7 +83,8 @@ static bool sizes_are_sane(struct elf_file *file)
 	return !unpacked || !mprotect(file->map, file->size, PROT_READ | PROT_WRITE);
 }
 
-int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct failure *failure)
+static int file_open(
+    const char *path, int fd, bool dwz, struct elf_file *ret_file, struct failure *failure)
 {
 	struct elf_file file = {0};
 	int result;
@@ -89,7 +92,7 @@ int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct fa
 	elf_version(EV_CURRENT);
 	result = file_map(path, fd, &file, failure);
 	if (!result)
-		result = header_check(path, &file, failure);
+		result = header_check(path, &file, dwz, failure);
 	if (!result) {
 		file.elf = elf_memory((char *)file.map, file.size);
 		if (!file.elf || elf_kind(file.elf) != ELF_K_ELF || !sizes_are_sane(&file))
@@ -102,6 +105,16 @@ int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct fa
 	else
 		*ret_file = file;
 	return result;
+}
+
+int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct failure *failure)
+{
+	return file_open(path, fd, false, ret_file, failure);
+}
+
+int elf_file_open_dwz(const char *path, int fd, struct elf_file *ret_file, struct failure *failure)
+{
+	return file_open(path, fd, true, ret_file, failure);
 }
 
 void elf_file_forget_pages(const struct elf_file *file)

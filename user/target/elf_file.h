@@ -24,6 +24,9 @@ struct elf_file {
 int elf_file_open(const char *path, int fd, struct elf_file *ret_file, struct failure *failure);
 void elf_file_close(struct elf_file *file);
 
+/* Likewise for a dwz file, which is an object file in form, holding nothing but DWARF. */
+int elf_file_open_dwz(const char *path, int fd, struct elf_file *ret_file, struct failure *failure);
+
 /* Gives the pages read so far back to the system, which brings them again when needed. */
 void elf_file_forget_pages(const struct elf_file *file);
 
