@@ -8,6 +8,10 @@
  * no length behind a sequence's end, which would cover all up to the next sequence. Only the unit's
  * own ranges can tell those rows from real ones.
  *
+ * Not told apart: a discarded function so large (4 KiB and more) that its rows, counted from 0,
+ * reach live code of the very same unit. libdw mixes the two; the plan drops what is no
+ * instruction's start.
+ *
  * Code that belongs to no line (line 0) gets a row that ends the one before, like a sequence's end.
  */
 #include "target/line_rows.h"
