@@ -16,7 +16,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "collect/attach.h"
 #include "collect/engine.h"
+#include "collect/features.h"
 #include "collect/spawn.h"
 
 /* The workload compiled by GCC at -O2, beside this very program: build/tests/kernel/test_X. */
@@ -155,6 +157,24 @@ static inline uint32_t plan_add_line(struct plan *plan, uint32_t function, const
 	return id;
 }
 
+/* Skips the test where the kernel has not the way to attach: old kernels lack some. */
+static inline enum attach_method need_method(const struct engine_options *options)
+{
+	static struct features features;
+	static bool known;
+	struct failure failure = {0};
+	enum attach_method method = ATTACH_BEST;
+
+	if (!known)
+		features_detect(&features);
+	known = true;
+	if (attach_choose(&features, options->method, &method, &failure)) {
+		print_message("skipped: %s\n", failure.text);
+		skip();
+	}
+	return method;
+}
+
 /* Runs `counted WHAT [ARGUMENT]` to its end under the plan. */
 static inline struct profile *measure(const struct plan *plan, const struct engine_options *options,
     const char *what, const char *argument)
@@ -167,6 +187,7 @@ static inline struct profile *measure(const struct plan *plan, const struct engi
 	struct profile *profile = NULL;
 	int status = -1;
 
+	need_method(options);
 	if (spawn_open(&command, &spawn, &status, &failure) ||
 	    engine_open(plan, options, &engine, &failure) ||
 	    engine_add_target(engine, spawn_pid(spawn), &failure) ||

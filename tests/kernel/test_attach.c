@@ -45,6 +45,7 @@ static void probes_go_as_they_came(void **state)
 	uint8_t before;
 	int status;
 
+	need_method(*state);
 	plan_init(&plan, counted_path());
 	plan_add_function(&plan, "leaf");
 	offset = plan.sites.items[0].offset;
@@ -88,6 +89,7 @@ static void nothing_but_refused_places_is_an_error(void **state)
 	struct failure failure = {0};
 	int status;
 
+	need_method(*state);
 	plan_init(&plan, counted_path());
 	plan_add_function(&plan, "locked");
 	assert_int_equal(spawn_open(&command, &spawn, &status, &failure), 0);
@@ -109,6 +111,7 @@ static void bystanders_are_counted_apart(void **state)
 	struct failure failure = {0};
 	int status;
 
+	need_method(*state);
 	plan_init(&plan, counted_path());
 	plan_add_function(&plan, "leaf");
 	assert_int_equal(spawn_open(&command, &bystander, &status, &failure), 0);

@@ -43,7 +43,7 @@ static void costs_are_plausible(void **state)
 	struct costs costs;
 
 	(void)state;
-	calibrate_costs(ATTACH_SESSION, &costs);
+	calibrate_costs(need_method(&(struct engine_options){0}), &costs);
 	assert_true(costs.known);
 	assert_true(costs_plausible(&costs));
 	/* Stepping takes a trap more than emulating. */
