@@ -14,8 +14,8 @@
 #include "target/line_rows.h"
 #include "target/marks.h"
 
-#define ROWS_BETWEEN_OPENINGS    200000
-#define BYTES_BETWEEN_FORGETTING (8 << 20)
+#define ROWS_BETWEEN_OPENINGS    100000
+#define BYTES_BETWEEN_FORGETTING (2 << 20)
 
 static int segments_read(
     struct image_index *index, const struct elf_file *file, struct failure *failure)
