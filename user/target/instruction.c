@@ -111,6 +111,8 @@ static const char *refusal(
 		return "a branch with an operand-size prefix";
 	if (is_nop5(decoded) && kernel->rewrites_nop5)
 		return "a 5-byte nop, which this kernel rewrites into a call";
+	if (kernel->shadow_stack && decoded->meta.category == ZYDIS_CATEGORY_CALL)
+		return "a call in a process with a shadow stack";
 	if (is_string_operation(decoded) &&
 	    (has_prefix(decoded, 0xf2) || has_prefix(decoded, 0xf3)))
 		return "a repeated string operation";
