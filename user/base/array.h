@@ -7,6 +7,7 @@
 #define LPROF_BASE_ARRAY_H
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #define ARRAY(type)                     \
 	struct {                        \
@@ -31,6 +32,13 @@
 #define ARRAY_FOREACH(item, array)                               \
 	for (__typeof__(*(array)->items) *item = (array)->items; \
 	     item && item < (array)->items + (array)->count; item++)
+
+/* qsort() that takes empty arrays, which have no items to point to. */
+#define ARRAY_SORT(array, compare)                                                               \
+	do {                                                                                     \
+		if ((array)->count)                                                              \
+			qsort((array)->items, (array)->count, sizeof(*(array)->items), compare); \
+	} while (0)
 
 #define ARRAY_FREE(array)                               \
 	do {                                            \

@@ -233,8 +233,7 @@ int flow_build(struct flow *flow, const struct image_index *index, uint32_t copy
 	}
 	if (!flow->instructions.count)
 		return 0;
-	qsort(flow->instructions.items, flow->instructions.count, sizeof(struct instruction),
-	    compare_instructions);
+	ARRAY_SORT(&flow->instructions, compare_instructions);
 	leaders = calloc(flow->instructions.count + 1, 1);
 	flow->block_of = calloc(flow->instructions.count, sizeof(*flow->block_of));
 	if (!leaders || !flow->block_of)

@@ -335,9 +335,7 @@ static int put_in_order(struct plan *plan)
 		plan->sites.items[at] = old_sites[at];
 	for (size_t at = 0; at < plan->lines.count; at++)
 		plan->lines.items[at] = old_lines[at];
-	if (plan->counts.count)
-		qsort(plan->counts.items, plan->counts.count, sizeof(struct plan_count),
-		    compare_counts);
+	ARRAY_SORT(&plan->counts, compare_counts);
 	return 0;
 }
 

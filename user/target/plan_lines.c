@@ -39,7 +39,7 @@ int builder_index_owners(struct builder *builder)
 		if (error)
 			return error;
 	}
-	qsort(builder->owners.items, builder->owners.count, sizeof(struct owner), compare_owners);
+	ARRAY_SORT(&builder->owners, compare_owners);
 	return 0;
 }
 

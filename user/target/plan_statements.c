@@ -245,8 +245,7 @@ int plan_statements(struct builder *builder)
 		if (error)
 			return error;
 	}
-	qsort(builder->statements.items, builder->statements.count, sizeof(struct statement),
-	    compare_statements);
+	ARRAY_SORT(&builder->statements, compare_statements);
 	unite_all(builder);
 	place_all(builder);
 	ARRAY_FOREACH (statement, &builder->statements) {
