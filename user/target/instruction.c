@@ -54,6 +54,19 @@ static bool opcode_0f_is_bad(uint8_t opcode)
 	       opcode == 0xff;
 }
 
+/*
+ * Opcode bytes of VEX and EVEX instructions that the kernel takes for the one-byte opcode of the
+ * same value: branches and nops, which it then emulates instead (vpcmpeqb's 74 as a je, vpor's eb
+ * as a jmp), returns and calls (vcmppd's c2), after which it leaves the instruction pointer in the
+ * copy, and popf (vfnmadd's 9d), after which it leaves the trap flag set.
+ */
+static bool opcode_is_mistaken(uint8_t opcode)
+{
+	return (opcode >= 0x70 && opcode <= 0x7f) || opcode == 0x90 || opcode == 0x9a ||
+	       opcode == 0x9d || opcode == 0xc2 || opcode == 0xc3 || opcode == 0xca ||
+	       opcode == 0xcb || (opcode >= 0xe8 && opcode <= 0xeb) || opcode == 0xff;
+}
+
 static bool is_string_operation(const ZydisDecodedInstruction *decoded)
 {
 	uint8_t opcode = decoded->opcode;
@@ -130,6 +143,8 @@ static const char *refusal(
 		return legacy_refusal(decoded);
 	case ZYDIS_INSTRUCTION_ENCODING_VEX:
 	case ZYDIS_INSTRUCTION_ENCODING_EVEX:
+		if (opcode_is_mistaken(decoded->opcode))
+			return "a vector instruction that the kernel takes for another";
 		return opcode_is_bad(decoded->opcode) ? "refused by the kernel" : NULL;
 	default:
 		return "an encoding that the kernel does not know";
