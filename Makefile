@@ -100,7 +100,7 @@ $(B)/demo/lua: tests/workloads/build-lua
 demo:
 	$(Q)deploy/install-deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(B)/demo/lua
-	$(Q)$(B)/lprof run -l luaV_concat -l 'luaH_get*' -f 'luaD_*' -- $(B)/demo/lua tests/workloads/bench.lua
+	$(Q)$(B)/lprof run -l luaV_concat -l 'luaH_get*' -f 'luaD_*' -- $(B)/demo/lua tests/workloads/bench.lua 5
 
 install: all
 	install -D -m 755 $(B)/lprof $(DESTDIR)$(PREFIX)/bin/lprof
