@@ -6,21 +6,27 @@
  * deeper has been left by a return nobody saw, an exception or longjmp, and is popped as unwound
  * before anything else happens in a hit. The stack pointer decides, never the order of events.
  *
- * Kinds of frames:
- *   timed     pushed by an entry; counted as opened, then as closed by an exit or as unwound.
- *   untimed   the root of a call tree that the rate left out. It only marks the tree, so that what
- *is called inside shares the decision. Where exits are seen by return probes its own return is
- *skipped, and the return address on the stack tells whether it still runs. adopted   pushed by a
- *line of a function whose entry was not seen: it was running before measuring began, or (a carrier,
- *function NO_FUNCTION) it was not asked for and only hosts inlined code of functions that were.
- *Adopted frames carry lines' time and are in no account.
+ * A *timed* frame is pushed by an entry; it counts as opened, then as closed by an exit or unwound.
+ *
+ * An *untimed* frame is the root of a call tree that the rate left out. It only marks the tree, so
+ * that what is called inside shares the decision. Where exits are seen by return probes its own
+ * return is skipped, and the return address on the stack tells whether it still runs.
+ *
+ * An *adopted* frame is pushed by a line of a function whose entry was not seen: it was running
+ * before measuring began, or (a *carrier*, function NO_FUNCTION) it was not asked for and only
+ * hosts inlined code of functions that were. Adopted frames carry lines' time and are in no
+ * account.
  *
  * Time within a frame is partitioned at line sites. A stay begins at one (or at the entry) and ends
- *at the frame's next hit; its time goes to the charges of the site where it began. `since` and
- *`entered` are virtual times (wire.h), so differences are corrected for the probes' cost.
+ * at the frame's next hit; its time goes to the charges of the site where it began. `since` and
+ * `entered` are virtual times (wire.h), so differences are corrected for the probes' cost.
  *
- *	stay	|--a--|------b------|---c---|		own time of b: b less what callees took in
- *it entry line		line		exit
+ *	stay	|--a--|------b------|---c---|
+ *		entry line	    line    exit	own time of b: b less what callees took in
+ *it
+ *
+ * Functions that are not static are global to the verifier: it walks them once, not at every call,
+ * for any pointers to what their arguments point to.
  */
 #ifndef LPROF_BPF_FRAMES_H
 #define LPROF_BPF_FRAMES_H
@@ -34,6 +40,11 @@ enum frame_flags {
 	FRAME_OUTERMOST = 1 << 2, /* its function's first activation on this stack */
 	FRAME_CLAIMED = 1 << 3,   /* holds one count of its function's slot in thread.active */
 	FRAME_RETURNS = 1 << 4,   /* a return probe reports its end */
+	FRAME_UNSEEN = 1 << 7,    /* untimed, and its return is skipped: the return address tells */
+	FRAME_INLINES = 1 << 5,   /* stands at a site of inlined functions */
+	FRAME_INLINED =
+	    1 << 6, /* was called from such a site; holds activations for its functions */
+	FRAME_INLINED_CLAIMED = 1 << 8, /* ... of the site's charges: of the first, of the second */
 };
 
 struct frame {
@@ -42,7 +53,10 @@ struct frame {
 		__u64 entered;        /* virtual time */
 		__u64 return_address; /* of an untimed root */
 	};
-	__u64 cost_entered;   /* the thread's cost sum at entry */
+	union {
+		__u64 cost_entered; /* the thread's cost sum at entry */
+		__u64 caller;       /* of a carrier: the function that runs below it */
+	};
 	__u64 since;          /* virtual time at which the present stay began */
 	__u64 children;       /* virtual time taken by measured callees and inlined functions */
 	__u64 children_since; /* `children` when the present stay began */
@@ -61,9 +75,14 @@ struct activation {
 struct thread {
 	__u64 cost; /* calibrated cost of all hits so far: virtual time is the clock less this */
 	__u32 depth;
-	__u32 unclaimed; /* frames whose function found its slot in `active` taken by another */
-	__u32 returns;   /* timed frames that await a return probe */
+	__u32
+	    unclaimed; /* activations that found their slot in `active` taken by another function */
+	__u32 returns; /* frames that await a return probe */
 	__u32 reserved;
+	__u64 epoch; /* of the frames: they end with the program that runs, and with the gate */
+	__u64 ended; /* stack pointer of the last call that returned */
+	__u64 sp;    /* of the present hit */
+	__u64 now;   /* virtual time of the present hit */
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];
 };
@@ -90,9 +109,12 @@ struct {
 struct stack {
 	struct thread *thread;
 	struct far_frames *far;
-	__u64 sp;
-	__u64 now; /* virtual time of the hit */
 };
+
+/* Loops over all frames are loops over runs of them, each in a function of its own: the verifier
+ * follows the turns of a loop one by one, and calls of global functions not at all. */
+#define FRAMES_RUN 8
+_Static_assert(FRAMES_MAX % FRAMES_RUN == 0, "whole runs");
 
 static __always_inline struct frame *frame_at(const struct stack *stack, __u32 at)
 {
@@ -119,49 +141,66 @@ static __always_inline struct frame *frame_top(const struct stack *stack)
 
 /* ---- Activations: is a function on the stack already? ---- */
 
-/*
- * Functions of scalars only are global: the verifier walks them once, not at every call. They look
- * the thread up again, which only rare paths do.
- */
-static __always_inline bool kernel_has_loop(void)
+/* Whether another function than the host is inlined at a site: the one given, or any. */
+#define ANY_FUNCTION NO_FUNCTION
+
+__noinline int site_inlines(__u32 id, __u32 host, __u32 function)
 {
-	return bpf_core_enum_value_exists(enum bpf_func_id___loop, BPF_FUNC_loop___loop);
+	const struct site *site = bpf_map_lookup_elem(&sites, &id);
+
+	if (!site)
+		return 0;
+	for (__u32 at = 0; at < CHARGES_MAX && at < site->charge_count; at++) {
+		__u32 charged = site->charges[at].function;
+
+		if (charged != host && (function == ANY_FUNCTION || charged == function))
+			return 1;
+	}
+	return 0;
 }
 
-struct scan {
-	struct stack stack;
-	__u32 function;
-	__u32 found;
-};
+enum scan_result { SCAN_CONTINUES, SCAN_FOUND, SCAN_ENDED };
 
-static long scan_frame(__u32 at, struct scan *scan)
+/* Looks for the function in the run of frames from `from` on, and in what is inlined in callers. */
+__noinline int scan_frames(
+    struct thread *thread, struct far_frames *far, __u32 from, __u32 function)
 {
-	const struct frame *frame = frame_at(&scan->stack, at);
+	const struct stack stack = {.thread = thread, .far = far};
+	const struct frame *below = NULL;
 
-	if (!frame || at >= scan->stack.thread->depth)
-		return 1;
-	scan->found = frame->function == scan->function && !(frame->flags & FRAME_UNTIMED);
-	return scan->found;
+	if (!thread)
+		return SCAN_ENDED;
+	if (from)
+		below = frame_at(&stack, from - 1);
+	for (__u32 turn = 0; turn < FRAMES_RUN; turn++) {
+		__u32 at = from + turn;
+		const struct frame *frame = at < thread->depth ? frame_at(&stack, at) : NULL;
+
+		if (!frame)
+			return SCAN_ENDED;
+		if (frame->function == function && !(frame->flags & FRAME_UNTIMED))
+			return SCAN_FOUND;
+		if (below && frame->flags & FRAME_INLINED &&
+		    site_inlines(below->site, below->function, function))
+			return SCAN_FOUND;
+		below = frame;
+	}
+	return SCAN_CONTINUES;
 }
 
-/* Exact: is the function on the current thread's stack? */
+/* Exact: is the function on the current thread's stack, inlined copies of it included? */
 __noinline int function_on_stack(__u32 function)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct scan scan = {.function = function};
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct far_frames *far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	int found = SCAN_CONTINUES;
 
-	scan.stack.thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (!scan.stack.thread)
+	if (!thread)
 		return 0;
-	scan.stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
-	if (kernel_has_loop()) {
-		bpf_loop(FRAMES_MAX, scan_frame, &scan, 0);
-	} else {
-		for (__u32 at = 0; at < 128; at++)
-			if (scan_frame(at, &scan))
-				break;
-	}
-	return scan.found;
+	for (__u32 from = 0; from < FRAMES_MAX && found == SCAN_CONTINUES; from += FRAMES_RUN)
+		found = scan_frames(thread, far, from, function);
+	return found == SCAN_FOUND;
 }
 
 static __always_inline bool function_is_active(const struct thread *thread, __u32 function)
@@ -173,29 +212,66 @@ static __always_inline bool function_is_active(const struct thread *thread, __u3
 	return thread->unclaimed && function_on_stack(function);
 }
 
-/* Enters the frame's function into the activations; must precede the push. */
-static __always_inline __u32 activation_claim(const struct stack *stack, __u32 function)
+/* Counts an activation of the function; false: it found its slot taken. */
+static __always_inline bool activation_claim(struct thread *thread, __u32 function)
 {
-	struct activation *slot = &stack->thread->active[function & (ACTIVE_SLOTS - 1)];
-	__u32 flags = function_is_active(stack->thread, function) ? 0 : FRAME_OUTERMOST;
+	struct activation *slot = &thread->active[function & (ACTIVE_SLOTS - 1)];
 
 	if (slot->count && slot->function != function) {
-		stack->thread->unclaimed++;
-		return flags;
+		thread->unclaimed++;
+		return false;
 	}
 	slot->function = function;
 	slot->count++;
-	return flags | FRAME_CLAIMED;
+	return true;
 }
 
-static __always_inline void activation_release(const struct stack *stack, const struct frame *frame)
+static __always_inline void activation_release(struct thread *thread, __u32 function, bool claimed)
 {
-	struct activation *slot = &stack->thread->active[frame->function & (ACTIVE_SLOTS - 1)];
-
-	if (frame->flags & FRAME_CLAIMED)
-		slot->count--;
+	if (claimed)
+		thread->active[function & (ACTIVE_SLOTS - 1)].count--;
 	else
-		stack->thread->unclaimed--;
+		thread->unclaimed--;
+}
+
+/* Enters a new frame's function into the activations; must precede the push. Gives its flags. */
+static __always_inline __u32 frame_claim(struct thread *thread, __u32 function)
+{
+	__u32 flags = function_is_active(thread, function) ? 0 : FRAME_OUTERMOST;
+
+	return flags | (activation_claim(thread, function) ? FRAME_CLAIMED : 0);
+}
+
+/*
+ * While a call that inlined code makes is on the stack, the inlined functions are active as well:
+ * their own frames, or inlined copies, further down are not outermost. Gives the flags of the
+ * callee's frame, which it shall give back when it goes.
+ */
+__noinline int inlined_claim(struct thread *thread, __u32 id, __u32 host)
+{
+	const struct site *site = bpf_map_lookup_elem(&sites, &id);
+	__u32 flags = 0;
+
+	if (!thread || !site)
+		return 0;
+	for (__u32 at = 0; at < CHARGES_MAX && at < site->charge_count; at++)
+		if (site->charges[at].function != host &&
+		    activation_claim(thread, site->charges[at].function))
+			flags |= FRAME_INLINED_CLAIMED << at;
+	return flags | FRAME_INLINED;
+}
+
+__noinline int inlined_release(struct thread *thread, __u32 id, __u32 host, __u32 flags)
+{
+	const struct site *site = bpf_map_lookup_elem(&sites, &id);
+
+	if (!thread || !site)
+		return 0;
+	for (__u32 at = 0; at < CHARGES_MAX && at < site->charge_count; at++)
+		if (site->charges[at].function != host)
+			activation_release(thread, site->charges[at].function,
+			    flags & FRAME_INLINED_CLAIMED << at);
+	return 0;
 }
 
 /* ---- Time ---- */
@@ -253,13 +329,15 @@ __noinline int charge_site(__u32 id, __u32 host, __s64 total, __s64 self, __u32 
 	return inlined;
 }
 
-/* Ends the present stay at virtual time `until` and begins the next. */
+/* Ends the present stay, unless it is empty, at virtual time `until` and begins the next. */
 static __always_inline void frame_end_stay(struct frame *frame, __u64 until)
 {
 	__s64 total = until - frame->since;
 	__s64 self = total - (__s64)(frame->children - frame->children_since);
 	__u32 outermost = frame->flags & FRAME_OUTERMOST;
 
+	if (!total && !self)
+		return;
 	if (frame->site == NO_SITE)
 		charge_entry(frame->function, total, self, outermost);
 	else if (charge_site(frame->site, frame->function, total, self, outermost))
@@ -282,6 +360,20 @@ __noinline __u32 function_at_site(__u32 id, __u32 host)
 	last = (site->charge_count - 1) & (CHARGES_MAX - 1);
 	barrier_var(last);
 	return site->charges[last].function;
+}
+
+/* The function whose code the frame runs; a carrier's callees are those of whoever runs below it.
+ */
+static __always_inline __u32 frame_running(const struct frame *frame)
+{
+	__u32 function;
+
+	if (!frame)
+		return NO_FUNCTION;
+	function = function_at_site(frame->site, frame->function);
+	if (function == NO_FUNCTION && frame->function == NO_FUNCTION)
+		return frame->caller;
+	return function;
 }
 
 __noinline int count_edge(__u32 caller, __u32 callee, __s64 total, __s64 self, __u32 outermost)
@@ -352,11 +444,11 @@ __noinline int count_end(__u32 function, __u32 exited, __s64 total, __s64 self, 
 	return 0;
 }
 
-static __always_inline void count_timed_end(const struct stack *stack, const struct frame *frame,
+static __always_inline void count_timed_end(const struct thread *thread, const struct frame *frame,
     struct frame *parent, __u64 until, enum pop_reason reason)
 {
-	__u32 caller = parent ? function_at_site(parent->site, parent->function) : NO_FUNCTION;
-	__s64 cost = stack->thread->cost - frame->cost_entered, total = until - frame->entered;
+	__u32 caller = frame_running(parent);
+	__s64 cost = thread->cost - frame->cost_entered, total = until - frame->entered;
 	bool outermost = frame->flags & FRAME_OUTERMOST;
 	__s64 self = total - (__s64)frame->children;
 
@@ -379,72 +471,76 @@ static __always_inline __u64 frame_last_sign(const struct frame *frame)
 }
 
 /* Takes the top frame off; `until` is when it ended (ignored where it must be its last sign). */
-static __noinline int stack_pop(const struct stack *stack, enum pop_reason reason, __u64 until)
+__noinline int stack_pop(
+    struct thread *thread, struct far_frames *far, __u64 until, enum pop_reason reason)
 {
-	struct frame *frame = frame_top(stack), *parent;
+	const struct stack stack = {.thread = thread, .far = far};
+	struct frame *frame, *parent;
 
+	frame = thread ? frame_top(&stack) : NULL;
 	if (!frame)
 		return 0;
-	stack->thread->depth--;
+	thread->depth--;
+	if (frame->flags & FRAME_RETURNS)
+		thread->returns--;
 	if (frame->flags & FRAME_UNTIMED)
 		return 0;
-	if (frame->flags & FRAME_RETURNS)
-		stack->thread->returns--;
-	parent = frame_top(stack);
+	parent = frame_top(&stack);
 	if (reason == POP_DEAD)
 		until = frame_last_sign(frame);
-	if (until != frame->since)
-		frame_end_stay(frame, until);
+	frame_end_stay(frame, until);
 	if (frame->function != NO_FUNCTION)
-		activation_release(stack, frame);
+		activation_release(thread, frame->function, frame->flags & FRAME_CLAIMED);
+	if (parent && frame->flags & FRAME_INLINED)
+		inlined_release(thread, parent->site, parent->function, frame->flags);
 	if (!(frame->flags & FRAME_ADOPTED))
-		count_timed_end(stack, frame, parent, until, reason);
+		count_timed_end(thread, frame, parent, until, reason);
 	else if (parent)
 		parent->children +=
 		    frame->function == NO_FUNCTION ? frame->children : until - frame->entered;
 	return 0;
 }
 
-static __always_inline bool stack_pop_if_dead(const struct stack *stack)
+/* Pops frames that were entered deeper than `below`, at most a run; gives 1 if that was not all. */
+__noinline int stack_pop_run(
+    struct thread *thread, struct far_frames *far, __u64 below, __u64 until, enum pop_reason reason)
 {
-	const struct frame *frame = frame_top(stack);
+	const struct stack stack = {.thread = thread, .far = far};
 
-	if (!frame || frame->sp >= stack->sp)
-		return false;
-	stack_pop(stack, POP_DEAD, 0);
-	return true;
-}
+	if (!thread)
+		return 0;
+	for (__u32 at = 0; at < FRAMES_RUN; at++) {
+		const struct frame *top = frame_top(&stack);
 
-static long pop_dead_frame(__u32 at, struct stack *stack)
-{
-	return !stack_pop_if_dead(stack);
-}
-
-static __noinline int stack_pop_many(struct stack *stack)
-{
-	if (kernel_has_loop()) {
-		bpf_loop(FRAMES_MAX, pop_dead_frame, stack, 0);
-	} else {
-		for (__u32 at = 0; at < 128; at++)
-			if (pop_dead_frame(at, stack))
-				break;
+		if (!top || top->sp >= below)
+			return 0;
+		stack_pop(thread, far, until, reason);
 	}
-	return 0;
+	return 1;
 }
 
-/* Pops every frame deeper than the current stack pointer. */
-static __always_inline void stack_pop_dead(struct stack *stack)
+/* Pops all frames that were entered deeper than `below`. */
+static __always_inline void stack_pop_below(
+    const struct stack *stack, __u64 below, __u64 until, enum pop_reason reason)
+{
+	for (__u32 at = 0; at <= FRAMES_MAX; at += FRAMES_RUN)
+		if (!stack_pop_run(stack->thread, stack->far, below, until, reason))
+			break;
+}
+
+static __always_inline void stack_pop_dead(const struct stack *stack, __u64 below)
 {
 	const struct frame *top = frame_top(stack);
 
-	if (top && top->sp < stack->sp)
-		stack_pop_many(stack);
+	if (top && top->sp < below)
+		stack_pop_below(stack, below, 0, POP_DEAD);
 }
 
 /* The slot above the top, not yet pushed, or NULL: the stack is full (or no memory for its far
  * part). */
-static __always_inline struct frame *stack_slot(struct stack *stack, struct task_struct *task)
+static __always_inline struct frame *stack_slot(struct stack *stack)
 {
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 depth = stack->thread->depth;
 
 	if (depth >= FRAMES_NEAR && !stack->far)

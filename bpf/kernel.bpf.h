@@ -9,6 +9,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	__u64 self_exec_id; /* how often the task has executed another program */
 } __attribute__((preserve_access_index));
 
 typedef struct {
@@ -19,14 +20,16 @@ struct signal_struct {
 	lprof_atomic live; /* threads that have not ended */
 } __attribute__((preserve_access_index));
 
+/* The user's registers as other programs find them. */
+struct pt_regs {
+	unsigned long sp;
+} __attribute__((preserve_access_index));
+
 /* The user's registers as a uprobe program sees them: struct pt_regs of
  * arch/x86/include/asm/ptrace.h. */
 struct registers {
 	__u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
 	__u64 orig_rax, rip, cs, flags, rsp, ss;
 };
-
-/* Whether the kernel has bpf_loop (5.17). */
-enum bpf_func_id___loop { BPF_FUNC_loop___loop = 181 };
 
 #endif

@@ -36,10 +36,10 @@ struct {
 	__type(value, struct edge_counters);
 } edges SEC(".maps");
 
+/* Preallocated: before Linux 6.1 a program on tracepoints that allocates makes the kernel warn. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TARGETS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32); /* process id */
 	__type(value, __u32);
 } targets SEC(".maps");

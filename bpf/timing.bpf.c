@@ -17,13 +17,10 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define SAMPLE_ALL (1ull << 32) /* threshold of rate 1.0 */
 
-/* One hit on its way through the roles. */
+/* One hit in one of its roles. */
 struct hit {
 	struct stack stack;
-	struct task_struct *task;
 	const struct site *site;
-	__u64 clock; /* when the program began */
-	__u64 sp;
 	__u32 id;
 };
 
@@ -55,60 +52,102 @@ static __always_inline struct thread *thread_get(struct task_struct *task, bool 
 }
 
 /* What a hit without a frame stack still owes the accounts. */
-static __always_inline void count_without_storage(const struct hit *hit)
+static __always_inline void count_without_storage(__u32 id, const struct site *site)
 {
 	struct function_counters *counters;
 
-	if (hit->site->roles & SITE_ENTRY && !(hit->site->roles & SITE_PART)) {
-		counters = function_counters_now(hit->site->function);
+	if (site->roles & SITE_ENTRY && !(site->roles & SITE_PART)) {
+		counters = function_counters_now(site->function);
 		if (counters) {
 			count(&counters->entries, 1);
 			count(&counters->lost, 1);
 		}
 	}
-	if (hit->site->roles & SITE_LINE && !(hit->site->roles & SITE_SILENT))
-		count_site_hit(hit->id);
+	if (site->roles & SITE_LINE && !(site->roles & SITE_SILENT))
+		count_site_hit(id);
 }
 
 /*
- * Finds site and stack, adds what came before the clock reading to the thread's cost, and drops
- * dead frames. False: nothing more to do.
+ * Frames belong to the program that the process ran and to the gate that was open when they were
+ * pushed: what came since execve(), or while the gate was closed, was not seen.
  */
-static __always_inline bool hit_begin(
-    struct hit *hit, struct registers *registers, __u32 cost_class)
+static __always_inline __u64 epoch_now(const struct task_struct *task)
 {
-	struct shard_counters *counters;
-	bool target;
+	return task->self_exec_id << 32 | settings.gate;
+}
 
-	hit->clock = bpf_ktime_get_ns();
-	if (!settings.gate)
-		return false;
-	hit->task = (struct task_struct *)bpf_get_current_task_btf();
-	hit->stack.thread = thread_get(hit->task, &target);
-	if (!target)
-		return false;
-	counters = shard_counters_now();
-	if (counters && cost_class < COST_CLASSES)
-		count(&counters->hits[cost_class], 1);
-	if (!hit->stack.thread) {
-		count_without_storage(hit);
+/* Drops what is dead at the thread's stack pointer; false: some frames cannot be reached now. */
+static __always_inline bool drop_dead_frames(struct thread *thread, struct task_struct *task)
+{
+	struct stack stack = {.thread = thread};
+	__u64 epoch = epoch_now(task), below = thread->sp;
+
+	if (thread->depth >= FRAMES_NEAR)
+		stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	if (thread->depth > FRAMES_NEAR && !stack.far) {
+		count_loss(LOSS_NO_STORAGE);
 		return false;
 	}
-	hit->stack.far = NULL;
-	if (hit->stack.thread->depth >= FRAMES_NEAR)
-		hit->stack.far = bpf_task_storage_get(&far_frames, hit->task, NULL, 0);
-	if (cost_class < COST_CLASSES)
-		hit->stack.thread->cost += settings.cost_before_ns[cost_class];
-	hit->stack.sp = hit->sp;
-	hit->stack.now = hit->clock - hit->stack.thread->cost;
-	stack_pop_dead(&hit->stack);
+	if (thread->epoch != epoch)
+		below = ~0ull;
+	thread->epoch = epoch;
+	stack_pop_dead(&stack, below);
 	return true;
 }
 
-static __always_inline void hit_end(const struct hit *hit, __u32 cost_class)
+/*
+ * Finds the thread of a hit, adds what came before the clock reading to its cost, and drops dead
+ * frames. NULL: nothing more to do.
+ */
+static __always_inline struct thread *hit_begin(
+    __u32 id, const struct site *site, __u64 sp, __u32 cost_class)
+{
+	__u64 clock = bpf_ktime_get_ns();
+	struct shard_counters *counters;
+	struct task_struct *task;
+	struct thread *thread;
+	bool target;
+
+	if (!settings.gate)
+		return NULL;
+	task = (struct task_struct *)bpf_get_current_task_btf();
+	thread = thread_get(task, &target);
+	if (!target)
+		return NULL;
+	counters = shard_counters_now();
+	if (counters && cost_class < COST_CLASSES)
+		count(&counters->hits[cost_class], 1);
+	if (thread)
+		thread->sp = sp;
+	if (!thread || !drop_dead_frames(thread, task)) {
+		count_without_storage(id, site);
+		return NULL;
+	}
+	if (cost_class < COST_CLASSES)
+		thread->cost += settings.cost_before_ns[cost_class];
+	thread->now = clock - thread->cost;
+	return thread;
+}
+
+static __always_inline void hit_end(struct thread *thread, __u32 cost_class)
 {
 	if (cost_class < COST_CLASSES)
-		hit->stack.thread->cost += settings.cost_after_ns[cost_class];
+		thread->cost += settings.cost_after_ns[cost_class];
+}
+
+static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u32 id)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+
+	hit->id = id;
+	hit->site = bpf_map_lookup_elem(&sites, &id);
+	hit->stack.thread = thread;
+	hit->stack.far = NULL;
+	if (!thread || !hit->site)
+		return false;
+	if (thread->depth >= FRAMES_NEAR)
+		hit->stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	return true;
 }
 
 static __always_inline __u64 read_user_word(__u64 address)
@@ -126,31 +165,51 @@ static __always_inline bool under_untimed(const struct hit *hit)
 
 	if (!top || !(top->flags & FRAME_UNTIMED))
 		return false;
-	if (!(top->flags & FRAME_RETURNS) || top->sp == hit->sp ||
+	if (!(top->flags & FRAME_UNSEEN) ||
+	    (top->sp == hit->stack.thread->sp && top->function == hit->site->function) ||
 	    read_user_word(top->sp) == top->return_address)
 		return true;
-	stack_pop(&hit->stack, POP_DEAD, 0);
+	stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
 	return false;
 }
 
 /*
- * At a function's entry, whether the top frame with the same stack pointer has ended unseen. It
- * runs on if it jumped here and awaits its return probe: then the kernel's trampoline, which is the
- * start of a page, stands as the return address. Exit sites see such a jump themselves.
+ * At a function's entry, pops what has the same stack pointer and ended unseen. A frame runs on if
+ * it jumped here and awaits its return probe: then the kernel's trampoline, which is the start of a
+ * page, stands as the return address. Exit sites see such a jump themselves.
  */
-static __always_inline bool equal_frame_is_dead(const struct hit *hit, const struct frame *top)
+static __always_inline void pop_equal_frames(const struct hit *hit)
 {
-	if (!(top->flags & FRAME_RETURNS) || top->flags & FRAME_UNTIMED)
-		return true;
-	return read_user_word(hit->sp) & 0xfff;
+	const struct frame *top = frame_top(&hit->stack);
+
+	if (!top || top->sp != hit->stack.thread->sp)
+		return;
+	if (!(top->flags & FRAME_RETURNS)) {
+		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
+		top = frame_top(&hit->stack);
+		if (!top || top->sp != hit->stack.thread->sp)
+			return;
+	}
+	if (read_user_word(hit->stack.thread->sp) & 0xfff)
+		stack_pop_dead(&hit->stack, hit->stack.thread->sp + 1);
 }
 
-/* Whether an entry site was reached without a call: by a loop, or from the part's own function. */
-static __always_inline bool entry_is_no_call(const struct hit *hit, const struct frame *top)
+/*
+ * Whether an entry site was reached without a call: by a loop, or from the part's own function. A
+ * frame whose end nobody sees may be that of an earlier call, so with it a loop is no proof.
+ */
+static __always_inline bool entry_is_no_call(const struct hit *hit, const struct function *function)
 {
-	if (top->function != hit->site->function || top->flags & FRAME_UNTIMED)
+	const struct frame *top = frame_top(&hit->stack);
+
+	if (!top || top->function != hit->site->function)
 		return false;
-	return hit->site->roles & SITE_PART || (hit->site->roles & SITE_LOOP && top->sp == hit->sp);
+	if (hit->site->roles & SITE_PART && !(top->flags & FRAME_UNTIMED))
+		return true;
+	if (!(hit->site->roles & SITE_LOOP) || top->sp != hit->stack.thread->sp)
+		return false;
+	return !(top->flags & FRAME_UNSEEN) &&
+	       !(top->flags & FRAME_ADOPTED && function->flags & FUNCTION_RETURNS);
 }
 
 enum entry_outcome { ENTRY_NOT_TIMED, ENTRY_TIMED, ENTRY_AWAITS_RETURN };
@@ -166,7 +225,7 @@ static __always_inline bool draw(const struct hit *hit, const struct function *f
 static __always_inline void frame_init(struct frame *frame, struct hit *hit, __u32 flags)
 {
 	hit->stack.thread->depth++;
-	frame->sp = hit->sp;
+	frame->sp = hit->stack.thread->sp;
 	frame->function = hit->site->function;
 	frame->host = hit->site->host;
 	frame->site = NO_SITE;
@@ -176,89 +235,125 @@ static __always_inline void frame_init(struct frame *frame, struct hit *hit, __u
 	frame->cost_entered = hit->stack.thread->cost;
 }
 
-static __always_inline void push_untimed(struct hit *hit, const struct function *function)
+/*
+ * Marks a call that the rate left out: the root of its tree, or one whose entry a loop reaches, so
+ * that its turns are told from calls. The latter's end must be seen, the former's is not worth it.
+ */
+static __always_inline enum entry_outcome push_untimed(
+    struct hit *hit, const struct function *function)
 {
-	struct frame *frame = stack_slot(&hit->stack, hit->task);
+	bool loops = hit->site->roles & SITE_LOOP && hit->stack.thread->returns < RETURNS_MAX;
+	struct frame *frame;
 
+	if (!loops && frame_top(&hit->stack))
+		return ENTRY_NOT_TIMED;
+	frame = stack_slot(&hit->stack);
 	if (!frame)
-		return;
+		return ENTRY_NOT_TIMED;
 	frame_init(frame, hit, FRAME_UNTIMED);
-	if (function->flags & FUNCTION_RETURNS) {
+	if (!(function->flags & FUNCTION_RETURNS))
+		return ENTRY_NOT_TIMED;
+	if (loops) {
 		frame->flags |= FRAME_RETURNS;
-		frame->return_address = read_user_word(hit->sp);
+		hit->stack.thread->returns++;
+		return ENTRY_AWAITS_RETURN;
 	}
+	frame->flags |= FRAME_UNSEEN;
+	frame->return_address = read_user_word(hit->stack.thread->sp);
+	return ENTRY_NOT_TIMED;
+}
+
+/* What a frame to be pushed over the top one is: outermost or not, called from inlined code. */
+static __always_inline __u32 claim_activations(const struct hit *hit)
+{
+	const struct frame *top = frame_top(&hit->stack);
+	__u32 flags = 0;
+
+	if (top && top->flags & FRAME_INLINES)
+		flags = inlined_claim(hit->stack.thread, top->site, top->function);
+	if (hit->site->function != NO_FUNCTION)
+		flags |= frame_claim(hit->stack.thread, hit->site->function);
+	return flags;
 }
 
 static __always_inline enum entry_outcome push_timed(
     struct hit *hit, const struct function *function, struct function_counters *counters)
 {
-	struct frame *frame = stack_slot(&hit->stack, hit->task);
+	struct frame *frame = stack_slot(&hit->stack);
 	bool returns = function->flags & FUNCTION_RETURNS;
-	__u32 flags = 0;
+	__u32 flags;
 
 	if (!frame) {
 		count(&counters->lost, 1);
 		count_loss(LOSS_DEPTH);
 		return ENTRY_NOT_TIMED;
 	}
+	flags = claim_activations(hit);
 	if (returns && hit->stack.thread->returns >= RETURNS_MAX) {
 		returns = false;
 		count_loss(LOSS_RETURNS);
 	}
 	if (returns) {
-		flags = FRAME_RETURNS;
+		flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
 	}
-	flags |= activation_claim(&hit->stack, hit->site->function);
 	frame_init(frame, hit, flags);
 	count(&counters->opened, 1);
 	if (flags & FRAME_OUTERMOST)
 		count(&counters->primitive, 1);
-	hit->stack.now = bpf_ktime_get_ns() - hit->stack.thread->cost;
-	frame->entered = frame->since = hit->stack.now;
+	hit->stack.thread->now = bpf_ktime_get_ns() - hit->stack.thread->cost;
+	frame->entered = frame->since = hit->stack.thread->now;
 	return returns ? ENTRY_AWAITS_RETURN : ENTRY_TIMED;
 }
 
-static __always_inline enum entry_outcome play_entry(struct hit *hit)
+/* Gives an enum entry_outcome. */
+__noinline int play_entry(struct thread *thread, __u32 id)
 {
-	const struct function *function = function_find(hit->site->function);
-	struct function_counters *counters = function_counters_now(hit->site->function);
-	const struct frame *top = frame_top(&hit->stack);
+	const struct function *function;
+	struct function_counters *counters;
+	struct hit found, *hit = &found;
 
+	if (!hit_find(hit, thread, id))
+		return ENTRY_NOT_TIMED;
+	function = function_find(hit->site->function);
+	counters = function_counters_now(hit->site->function);
 	if (!function || !counters) {
 		count_loss(LOSS_BAD_SITE);
 		return ENTRY_NOT_TIMED;
 	}
-	if (top && entry_is_no_call(hit, top))
+	if (entry_is_no_call(hit, function))
 		return ENTRY_NOT_TIMED;
 	count(&counters->entries, 1);
-	if (top && top->sp == hit->sp && equal_frame_is_dead(hit, top))
-		stack_pop(&hit->stack, POP_DEAD, 0);
-	if (under_untimed(hit)) {
+	pop_equal_frames(hit);
+	if (under_untimed(hit) || !draw(hit, function)) {
 		count(&counters->untimed, 1);
-		return ENTRY_NOT_TIMED;
-	}
-	if (!draw(hit, function)) {
-		count(&counters->untimed, 1);
-		push_untimed(hit, function);
-		return ENTRY_NOT_TIMED;
+		return push_untimed(hit, function);
 	}
 	return push_timed(hit, function, counters);
 }
 
-static __always_inline void play_exit(struct hit *hit)
+__noinline int play_exit(struct thread *thread, __u32 id)
 {
-	const struct frame *top = frame_top(&hit->stack);
+	struct hit found, *hit = &found;
+	const struct frame *top;
 
-	if (top && top->sp == hit->sp && top->function != hit->site->function &&
+	if (!hit_find(hit, thread, id))
+		return 0;
+	top = frame_top(&hit->stack);
+	if (top && top->sp == hit->stack.thread->sp && top->function != hit->site->function &&
 	    !(top->flags & FRAME_RETURNS)) {
-		stack_pop(&hit->stack, POP_DEAD, 0);
+		stack_pop(thread, hit->stack.far, 0, POP_DEAD);
 		top = frame_top(&hit->stack);
 	}
-	if (top && top->sp == hit->sp && top->function == hit->site->function)
-		stack_pop(&hit->stack, POP_EXIT, hit->stack.now);
-	else if (!top && !(hit->site->roles & SITE_PART))
+	if (top && top->sp == hit->stack.thread->sp && top->function == hit->site->function) {
+		stack_pop(thread, hit->stack.far, hit->stack.thread->now, POP_EXIT);
+		thread->ended = hit->stack.thread->sp;
+	} else if (!top && !(hit->site->roles & SITE_PART) &&
+		   thread->ended != hit->stack.thread->sp) {
+		/* Several return probes may stand for one call, where entries were no calls. */
 		count_loss(LOSS_EXIT_WITHOUT_ENTRY);
+	}
+	return 0;
 }
 
 /* Whether a conditional jump will be taken: Intel SDM vol. 1, appendix B, by the opcode's low bits.
@@ -301,6 +396,7 @@ static __always_inline bool condition_holds(__u64 flags, __u32 condition)
 static __always_inline struct frame *push_adopted(struct hit *hit)
 {
 	bool asked = hit->site->function != NO_FUNCTION;
+	const struct frame *top = frame_top(&hit->stack);
 	const struct function *function = NULL;
 	struct frame *frame;
 	__u32 flags = FRAME_ADOPTED, sampled = hit->site->function;
@@ -312,18 +408,27 @@ static __always_inline struct frame *push_adopted(struct hit *hit)
 	function = function_find(sampled);
 	if (!function)
 		return NULL;
-	frame = stack_slot(&hit->stack, hit->task);
+	frame = stack_slot(&hit->stack);
 	if (!frame)
 		return NULL;
 	if (!draw(hit, function))
-		flags = FRAME_UNTIMED;
-	else if (asked)
-		flags |= activation_claim(&hit->stack, hit->site->function);
-	if (asked && flags & FRAME_ADOPTED)
+		flags |= FRAME_UNTIMED;
+	else
+		flags |= claim_activations(hit);
+	if (asked && !(flags & FRAME_UNTIMED))
 		count_loss(LOSS_ADOPTED);
 	frame_init(frame, hit, flags);
-	frame->entered = frame->since = hit->stack.now;
+	frame->entered = frame->since = hit->stack.thread->now;
+	if (!asked)
+		frame->caller = frame_running(top);
 	return frame;
+}
+
+/* Whether the line's code runs in that frame. */
+static __always_inline bool line_is_in(const struct hit *hit, const struct frame *frame)
+{
+	return frame->function == hit->site->function &&
+	       (frame->function != NO_FUNCTION || frame->host == hit->site->host);
 }
 
 /* The frame that a line belongs to; NULL if there is none to be had. */
@@ -331,81 +436,85 @@ static __always_inline struct frame *line_frame(struct hit *hit)
 {
 	struct frame *top = frame_top(&hit->stack);
 
-	if (top && top->function == hit->site->function &&
-	    (top->function != NO_FUNCTION || top->host == hit->site->host))
-		return top;
-	return push_adopted(hit);
+	return top && line_is_in(hit, top) ? top : push_adopted(hit);
 }
 
-static __always_inline void play_line(struct hit *hit)
+/* An adopted frame whose end nobody saw has ended where another function has its stack pointer. */
+static __always_inline void pop_replaced(const struct hit *hit)
 {
+	const struct frame *top = frame_top(&hit->stack);
+
+	if (top && top->flags & FRAME_ADOPTED && top->sp == hit->stack.thread->sp &&
+	    !line_is_in(hit, top))
+		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
+}
+
+__noinline int play_line(struct thread *thread, __u32 id)
+{
+	struct hit found, *hit = &found;
 	struct frame *frame;
 
+	if (!hit_find(hit, thread, id))
+		return 0;
+	pop_replaced(hit);
 	if (under_untimed(hit))
-		return;
+		return 0;
 	frame = line_frame(hit);
 	if (frame && frame->flags & FRAME_UNTIMED)
-		return;
+		return 0;
 	if (!(hit->site->roles & SITE_SILENT))
 		count_site_hit(hit->id);
 	if (!frame)
-		return;
-	if (hit->stack.now != frame->since)
-		frame_end_stay(frame, hit->stack.now);
+		return 0;
+	frame_end_stay(frame, hit->stack.thread->now);
 	frame->site = hit->id;
+	frame->flags &= ~FRAME_INLINES;
+	if (hit->site->charge_count > 1 ||
+	    (hit->site->charge_count && hit->site->charges[0].function != frame->function))
+		frame->flags |= FRAME_INLINES;
+	return 0;
 }
 
 /* Entry, then line, then exit: an exit instruction that is a line is still inside the function. */
-static __always_inline enum entry_outcome play_roles(struct hit *hit, __u64 flags)
+static __always_inline int handle_site(struct registers *registers)
 {
-	enum entry_outcome outcome = ENTRY_NOT_TIMED;
-	__u16 roles = hit->site->roles;
+	__u32 id = bpf_get_attach_cookie(registers);
+	const struct site *site = bpf_map_lookup_elem(&sites, &id);
+	int outcome = ENTRY_NOT_TIMED;
+	struct thread *thread;
+	__u16 roles;
 
+	if (!site)
+		return ENTRY_NOT_TIMED;
+	thread = hit_begin(id, site, registers->rsp + site->stack_offset, site->cost);
+	if (!thread)
+		return ENTRY_NOT_TIMED;
+	roles = site->roles;
 	if (roles & SITE_ENTRY)
-		outcome = play_entry(hit);
+		outcome = play_entry(thread, id);
 	if (roles & SITE_LINE)
-		play_line(hit);
-	if (roles & SITE_EXIT &&
-	    (!(roles & SITE_CONDITIONAL) || condition_holds(flags, SITE_CONDITION(roles))))
-		play_exit(hit);
-	return outcome;
-}
-
-static __always_inline bool hit_find_site(struct hit *hit, void *context)
-{
-	hit->id = bpf_get_attach_cookie(context);
-	hit->site = bpf_map_lookup_elem(&sites, &hit->id);
-	return hit->site;
-}
-
-static __always_inline enum entry_outcome handle_site(struct registers *registers)
-{
-	struct hit hit = {};
-	enum entry_outcome outcome;
-	__u32 cost;
-
-	if (!hit_find_site(&hit, registers))
-		return ENTRY_NOT_TIMED;
-	cost = hit.site->cost;
-	hit.sp = registers->rsp + hit.site->stack_offset;
-	if (!hit_begin(&hit, registers, cost))
-		return ENTRY_NOT_TIMED;
-	outcome = play_roles(&hit, registers->flags);
-	hit_end(&hit, cost);
+		play_line(thread, id);
+	if (roles & SITE_EXIT && (!(roles & SITE_CONDITIONAL) ||
+				     condition_holds(registers->flags, SITE_CONDITION(roles))))
+		play_exit(thread, id);
+	hit_end(thread, site->cost);
 	return outcome;
 }
 
 static __always_inline void handle_return(struct registers *registers)
 {
-	struct hit hit = {};
+	__u32 id = bpf_get_attach_cookie(registers);
+	const struct site *site = bpf_map_lookup_elem(&sites, &id);
+	struct thread *thread;
 
-	if (!hit_find_site(&hit, registers))
+	if (!site)
 		return;
-	hit.sp = registers->rsp - 8; /* the return has popped its address */
-	if (!hit_begin(&hit, registers, COST_RETURN))
+	/* The return has popped its address. */
+	thread = hit_begin(id, site, registers->rsp - 8, COST_RETURN);
+	if (!thread)
 		return;
-	play_exit(&hit);
-	hit_end(&hit, COST_RETURN);
+	play_exit(thread, id);
+	hit_end(thread, COST_RETURN);
 }
 
 /* Entries whose end a return probe reports: 1 from the entry half skips the return. */
@@ -449,34 +558,28 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	return 0;
 }
 
-static long end_frame(__u32 at, struct stack *stack)
+/* A thread that ends inside measured calls ends them: they ran until now. */
+static __always_inline void thread_end_frames(struct thread *thread, struct task_struct *task)
 {
-	if (!stack->thread->depth)
-		return 1;
-	stack_pop(stack, POP_ENDED, stack->now);
-	return 0;
+	const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(task);
+	struct stack stack = {.thread = thread};
+	bool stale = thread->epoch != epoch_now(task);
+
+	if (thread->depth >= FRAMES_NEAR)
+		stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	stack_pop_below(&stack, stale ? ~0ull : registers->sp, 0, POP_DEAD);
+	stack_pop_below(&stack, ~0ull, bpf_ktime_get_ns() - thread->cost, POP_ENDED);
 }
 
-/* A thread that ends inside measured calls ends them: they ran until now. */
 SEC("raw_tp/sched_process_exit")
 int follow_exit(void *context)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct stack stack = {.thread = bpf_task_storage_get(&threads, task, NULL, 0)};
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
 
-	if (stack.thread && settings.gate) {
-		stack.now = bpf_ktime_get_ns() - stack.thread->cost;
-		if (stack.thread->depth >= FRAMES_NEAR)
-			stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
-		if (kernel_has_loop()) {
-			bpf_loop(FRAMES_MAX, end_frame, &stack, 0);
-		} else {
-			for (__u32 at = 0; at < 128; at++)
-				if (end_frame(at, &stack))
-					break;
-		}
-	}
+	if (thread && settings.gate)
+		thread_end_frames(thread, task);
 	if (!BPF_CORE_READ(task, signal, live.counter))
 		bpf_map_delete_elem(&targets, &process);
 	return 0;
