@@ -36,17 +36,43 @@ static void builder_fini(struct builder *builder)
 
 /* ---- Functions ---- */
 
-static bool source_makes_calls(
-    struct builder *builder, const struct source_function *source, bool *ret_calls)
+/* Whether control leaves the machine function in hand other than by a return: what it goes to, by a
+ * jump too, may be unwound through it. */
+static bool flow_goes_elsewhere(const struct builder *builder, uint32_t copy)
 {
-	*ret_calls = false;
-	for (uint32_t at = 0; at < source->copy_count && !*ret_calls; at++) {
-		if (flow_build(
-			&builder->flow, builder->index, source->first_copy + at, &builder->kernel))
+	if (builder->flow.has_calls || builder->flow.has_unknown_jumps || builder->flow.undecoded)
+		return true;
+	ARRAY_FOREACH (instruction, &builder->flow.instructions)
+		if ((instruction->kind == INSTRUCTION_JUMP ||
+			instruction->kind == INSTRUCTION_BRANCH) &&
+		    !flow_copy_holds(builder->index, copy, instruction->target))
+			return true;
+	return false;
+}
+
+static bool source_goes_elsewhere(
+    struct builder *builder, const struct source_function *source, bool *ret_goes)
+{
+	*ret_goes = false;
+	for (uint32_t at = 0; at < source->copy_count && !*ret_goes; at++) {
+		uint32_t copy = source->first_copy + at;
+
+		if (flow_build(&builder->flow, builder->index, copy, &builder->kernel))
 			return false;
-		*ret_calls = builder->flow.has_calls;
+		*ret_goes = flow_goes_elsewhere(builder, copy);
 	}
 	return true;
+}
+
+/* At the program's entry point the stack holds the number of arguments, no return address. */
+static bool source_is_program_entry(
+    const struct builder *builder, const struct source_function *source)
+{
+	for (uint32_t at = 0; at < source->copy_count; at++)
+		if (builder->index->copies.items[source->first_copy + at].entry ==
+		    builder->index->entry)
+			return true;
+	return false;
 }
 
 /* Why no function of the target may have a return probe; NULL: some may. */
@@ -66,13 +92,18 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 {
 	const struct source_function *source = &builder->index->functions.items[function->source];
 	uint32_t traits = builder->options->traits | builder->index->traits;
-	bool calls;
+	bool goes;
 
 	function->exit = builder->options->exit;
 	function->exit_reason = "asked for";
 	if (!source->copy_count) {
 		function->exit = PLAN_EXIT_AUTO;
 		function->exit_reason = "exists only as inlined copies";
+		return 0;
+	}
+	if (source_is_program_entry(builder, source)) {
+		function->exit = PLAN_EXIT_SITES;
+		function->exit_reason = "the program begins there, without a return address";
 		return 0;
 	}
 	if (builder->options->exit != PLAN_EXIT_AUTO)
@@ -85,11 +116,11 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 	function->exit_reason = "no image of the target unwinds the stack";
 	if (!(traits & IMAGE_UNWINDS))
 		return 0;
-	if (!source_makes_calls(builder, source, &calls))
+	if (!source_goes_elsewhere(builder, source, &goes))
 		return -ENOMEM;
-	function->exit = calls ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
-	function->exit_reason = calls ? "an image of the target unwinds the stack"
-				      : "it makes no calls, so nothing unwinds through it";
+	function->exit = goes ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
+	function->exit_reason = goes ? "an image of the target unwinds the stack"
+				     : "it makes no calls, so nothing unwinds through it";
 	return 0;
 }
 
