@@ -141,10 +141,33 @@ static bool name_unwinds(const char *name)
 	       string_starts(name, "_Unwind_ForcedUnwind") || strstr(name, "rust_eh_personality");
 }
 
-static bool symbols_unwind(const struct elf_file *file, Elf_Scn *section, const GElf_Shdr *header)
+static bool name_is_one_of(const char *name, const char *const *names)
+{
+	while (*names && strcmp(*names, name))
+		names++;
+	return *names;
+}
+
+/*
+ * What a symbol that the image wants from others shows: that it reads its own return addresses, or
+ * runs on several stacks in one thread. The C library has all of these itself.
+ */
+static uint32_t wanted_traits(const char *name)
+{
+	static const char *const walks[] = {"backtrace", "_Unwind_Backtrace", NULL};
+	static const char *const switches[] = {
+	    "swapcontext", "setcontext", "makecontext", "sigaltstack", NULL};
+
+	return (name_is_one_of(name, walks) ? IMAGE_UNWINDS : 0) |
+	       (name_is_one_of(name, switches) ? IMAGE_SWITCHES_STACKS : 0);
+}
+
+static uint32_t symbols_traits(
+    const struct elf_file *file, Elf_Scn *section, const GElf_Shdr *header)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	size_t count = data ? data->d_size / sizeof(Elf64_Sym) : 0;
+	uint32_t traits = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *name;
@@ -153,10 +176,14 @@ static bool symbols_unwind(const struct elf_file *file, Elf_Scn *section, const 
 		if (!gelf_getsym(data, (int)i, &symbol))
 			break;
 		name = elf_strptr(file->elf, header->sh_link, symbol.st_name);
-		if (name && name_unwinds(name))
-			return true;
+		if (!name)
+			continue;
+		if (name_unwinds(name))
+			traits |= IMAGE_UNWINDS;
+		if (symbol.st_shndx == SHN_UNDEF)
+			traits |= wanted_traits(name);
 	}
-	return false;
+	return traits;
 }
 
 static int dynamic_read(struct index_builder *builder, const struct elf_file *file,
@@ -213,9 +240,8 @@ int elf_symbols_read_traits(struct index_builder *builder, const struct elf_file
 		sections++;
 		if (header.sh_type == SHT_DYNAMIC && dynamic_read(builder, file, section, &header))
 			return -ENOMEM;
-		if ((header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM) &&
-		    symbols_unwind(file, section, &header))
-			index->traits |= IMAGE_UNWINDS;
+		if (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM)
+			index->traits |= symbols_traits(file, section, &header);
 	}
 	if (has_handlers(index, file) || sections == 0)
 		index->traits |= IMAGE_UNWINDS;

@@ -78,8 +78,12 @@ static bool source_is_program_entry(
 /* Why no function of the target may have a return probe; NULL: some may. */
 static const char *return_probes_forbidden(const struct builder *builder)
 {
-	if ((builder->options->traits | builder->index->traits) & IMAGE_GO)
+	uint32_t traits = builder->options->traits | builder->index->traits;
+
+	if (traits & IMAGE_GO)
 		return "the Go runtime walks and moves stacks";
+	if (traits & IMAGE_SWITCHES_STACKS)
+		return "an image of the target switches stacks (sigaltstack, swapcontext)";
 	if (builder->options->shadow_stack)
 		return "the target has a shadow stack";
 	if (builder->options->kernel.kills_seccomp_returns)
