@@ -78,11 +78,11 @@ struct thread {
 	__u32
 	    unclaimed; /* activations that found their slot in `active` taken by another function */
 	__u32 returns; /* frames that await a return probe */
-	__u32 reserved;
-	__u64 epoch; /* of the frames: they end with the program that runs, and with the gate */
-	__u64 ended; /* stack pointer of the last call that returned */
-	__u64 sp;    /* of the present hit */
-	__u64 now;   /* virtual time of the present hit */
+	__u32 scope;   /* that it was last found in */
+	__u64 epoch;   /* of the frames: they end with the program that runs, and with the gate */
+	__u64 ended;   /* stack pointer of the last call that returned */
+	__u64 sp;      /* of the present hit */
+	__u64 now;     /* virtual time of the present hit */
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];
 };

@@ -40,8 +40,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TARGETS_MAX);
-	__type(key, __u32); /* process id */
-	__type(value, __u32);
+	__type(key, __u32);   /* process id */
+	__type(value, __u32); /* its scopes, a bit each (wire.h) */
 } targets SEC(".maps");
 
 static __always_inline __u32 shard_now(void)

@@ -24,29 +24,40 @@ struct hit {
 	__u32 id;
 };
 
-static __always_inline bool is_target(__u32 process)
+static __always_inline bool is_target(__u32 process, __u32 scope)
 {
-	return settings.all_processes || bpf_map_lookup_elem(&targets, &process);
+	const __u32 *scopes;
+
+	if (scope == SCOPE_CLOSED)
+		return false;
+	if (settings.all_processes || scope == SCOPE_ALL)
+		return true;
+	scopes = bpf_map_lookup_elem(&targets, &process);
+	return scopes && *scopes >> scope % SCOPES_MAX & 1;
 }
 
-/* The thread's storage; NULL if it is no target, or without memory. */
-static __always_inline struct thread *thread_get(struct task_struct *task, bool *ret_target)
+/* The thread's storage; NULL if it is no target of the scope, or without memory. */
+static __always_inline struct thread *thread_get(
+    struct task_struct *task, __u32 scope, bool *ret_target)
 {
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct shard_counters *counters;
 
 	*ret_target = true;
-	if (thread)
+	if (thread && thread->scope == scope)
 		return thread;
-	if (!is_target(bpf_get_current_pid_tgid() >> 32)) {
+	if (!is_target(bpf_get_current_pid_tgid() >> 32, scope)) {
 		counters = shard_counters_now();
 		if (counters)
 			count(&counters->bystander_hits, 1);
 		*ret_target = false;
 		return NULL;
 	}
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread)
+		thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (thread)
+		thread->scope = scope;
+	else
 		count_loss(LOSS_NO_STORAGE);
 	return thread;
 }
@@ -111,7 +122,7 @@ static __always_inline struct thread *hit_begin(
 	if (!settings.gate)
 		return NULL;
 	task = (struct task_struct *)bpf_get_current_task_btf();
-	thread = thread_get(task, &target);
+	thread = thread_get(task, site->scope, &target);
 	if (!target)
 		return NULL;
 	counters = shard_counters_now();
@@ -158,16 +169,26 @@ static __always_inline __u64 read_user_word(__u64 address)
 	return word;
 }
 
+/* A return probe waits: the kernel's trampoline, the start of a page, is the return address. */
+static __always_inline bool is_trampoline(__u64 return_address)
+{
+	return return_address && !(return_address & 0xfff);
+}
+
 /* Whether the call tree that the rate left out still runs; pops its root if not. */
 static __always_inline bool under_untimed(const struct hit *hit)
 {
 	const struct frame *top = frame_top(&hit->stack);
+	__u64 word;
 
 	if (!top || !(top->flags & FRAME_UNTIMED))
 		return false;
 	if (!(top->flags & FRAME_UNSEEN) ||
-	    (top->sp == hit->stack.thread->sp && top->function == hit->site->function) ||
-	    read_user_word(top->sp) == top->return_address)
+	    (top->sp == hit->stack.thread->sp && top->function == hit->site->function))
+		return true;
+	word = read_user_word(top->sp);
+	if (word == top->return_address ||
+	    is_trampoline(word)) /* without sessions none is skipped */
 		return true;
 	stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
 	return false;
@@ -175,8 +196,7 @@ static __always_inline bool under_untimed(const struct hit *hit)
 
 /*
  * At a function's entry, pops what has the same stack pointer and ended unseen. A frame runs on if
- * it jumped here and awaits its return probe: then the kernel's trampoline, which is the start of a
- * page, stands as the return address. Exit sites see such a jump themselves.
+ * it jumped here and awaits its return probe. Exit sites see such a jump themselves.
  */
 static __always_inline void pop_equal_frames(const struct hit *hit)
 {
@@ -190,7 +210,7 @@ static __always_inline void pop_equal_frames(const struct hit *hit)
 		if (!top || top->sp != hit->stack.thread->sp)
 			return;
 	}
-	if (read_user_word(hit->stack.thread->sp) & 0xfff)
+	if (!is_trampoline(read_user_word(hit->stack.thread->sp)))
 		stack_pop_dead(&hit->stack, hit->stack.thread->sp + 1);
 }
 
@@ -549,11 +569,11 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 {
 	const struct task_struct *parent = (const void *)context->args[0];
 	const struct task_struct *child = (const void *)context->args[1];
-	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), one = 1;
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), followed;
+	const __u32 *scopes = from == to ? NULL : bpf_map_lookup_elem(&targets, &from);
 
-	if (!settings.follow_forks || from == to || !bpf_map_lookup_elem(&targets, &from))
-		return 0;
-	if (bpf_map_update_elem(&targets, &to, &one, BPF_ANY))
+	followed = scopes ? *scopes & settings.follow_forks : 0;
+	if (followed && bpf_map_update_elem(&targets, &to, &followed, BPF_ANY))
 		count_loss(LOSS_TARGETS);
 	return 0;
 }

@@ -49,6 +49,14 @@ enum cost_class {
 #define NO_FUNCTION 0xffffffffu /* the id of "no function": a host that nobody asked for */
 #define NO_SITE     0xffffffffu
 
+/*
+ * Whose hits a site counts. A scope is a set of processes: bit `scope % SCOPES_MAX` of a process's
+ * value in the map of targets. Its number is never used again within a load, its bit is: threads
+ * remember the last scope that they were found in.
+ */
+#define SCOPE_ALL    0xffffffffu /* whoever hits */
+#define SCOPE_CLOSED 0xfffffffeu /* nobody: the site is being attached, or was removed */
+
 /* Of a conditional exit: the low four bits of the jump's opcode, kept in the roles' upper bits. */
 #define SITE_CONDITION_SHIFT  8
 #define SITE_CONDITION(roles) (((roles) >> SITE_CONDITION_SHIFT) & 0xf)
@@ -72,8 +80,10 @@ struct site {
 	/* Host first, innermost inlined function last: total goes to all of them, self to the last.
 	 */
 	struct charge charges[CHARGES_MAX];
+	__u32 scope; /* whose hits count; written while hits go on */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct site) == 48, "wire layout");
+_Static_assert(sizeof(struct site) == 56, "wire layout");
 
 enum function_flags {
 	FUNCTION_LINES = 1 << 0,   /* lines are measured */
@@ -152,8 +162,8 @@ struct settings {
 	__u32 functions;
 	__u32 lines;
 	__u32 all_processes; /* 1: whoever hits is a target */
-	__u32 follow_forks;
-	__u32 reserved;
+	__u32 follow_forks;  /* bit by scope: children are targets as well */
+	__u32 layout;        /* WIRE_VERSION of the programs: for who finds them pinned */
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];

@@ -21,7 +21,7 @@ struct batch {
 	uint32_t attach_type;
 	bool return_probe;
 	ARRAY(uint64_t) offsets;
-	ARRAY(uint64_t) cookies; /* site ids */
+	ARRAY(uint64_t) cookies; /* the kernel's numbers of sites */
 };
 
 struct attach_run {
@@ -131,8 +131,10 @@ static int attach_failed(const struct attach_run *run, const struct batch *batch
 	}
 }
 
-static int refuse(struct attach_run *run, uint32_t site, int error)
+static int refuse(struct attach_run *run, uint64_t cookie, int error)
 {
+	uint32_t site = (uint32_t)cookie - run->options->first_site;
+
 	ARRAY_FOREACH (refusal, &run->attachment->refusals)
 		if (refusal->site == site)
 			return 0;
@@ -168,7 +170,7 @@ static int link_range(struct attach_run *run, const struct batch *batch, size_t 
 	if (!is_refusal(-fd))
 		return attach_failed(run, batch, -fd);
 	if (count == 1)
-		return refuse(run, (uint32_t)batch->cookies.items[first], -fd);
+		return refuse(run, batch->cookies.items[first], -fd);
 	error = link_range(run, batch, first, count / 2);
 	if (error)
 		return error;
@@ -210,7 +212,7 @@ static int link_batch_by_perf(struct attach_run *run, const struct batch *batch)
 		if (fd >= 0)
 			run->attachment->perf_links.items[run->attachment->perf_links.count++] = fd;
 		else if (is_refusal(-fd))
-			error = refuse(run, (uint32_t)batch->cookies.items[i], -fd);
+			error = refuse(run, batch->cookies.items[i], -fd);
 		else
 			error = attach_failed(run, batch, -fd);
 		progress(run, 1);
@@ -236,14 +238,17 @@ static bool site_in_pass(const struct plan_site *site, enum attach_method method
 	}
 }
 
-static int batch_fill(struct batch *batch, const struct plan *plan, enum attach_method method,
-    enum pass pass, uint32_t image)
+static int batch_fill(
+    struct batch *batch, const struct attach_run *run, enum pass pass, uint32_t image)
 {
+	const struct plan *plan = run->plan;
+	const uint64_t first = run->options->first_site;
+
 	ARRAY_FOREACH (site, &plan->sites) {
-		if (site->image != image || !site_in_pass(site, method, pass))
+		if (site->image != image || !site_in_pass(site, run->options->method, pass))
 			continue;
 		if (ARRAY_APPEND(&batch->offsets, site->offset) ||
-		    ARRAY_APPEND(&batch->cookies, (uint64_t)(site - plan->sites.items)))
+		    ARRAY_APPEND(&batch->cookies, first + (uint64_t)(site - plan->sites.items)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -265,7 +270,7 @@ static int attach_image(struct attach_run *run, uint32_t image)
 			pass == PASS_SESSION ? UPROBE_ATTACH_SESSION : UPROBE_ATTACH_MULTI,
 		    .return_probe = pass == PASS_RETURN,
 		};
-		int error = batch_fill(&batch, run->plan, options->method, pass, image);
+		int error = batch_fill(&batch, run, pass, image);
 
 		if (error)
 			return failure_set(run->failure, ENOMEM, "out of memory");

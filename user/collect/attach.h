@@ -30,7 +30,8 @@ struct attach_programs {
 struct attach_options {
 	enum attach_method method; /* not BEST: attach_choose() */
 	struct attach_programs programs;
-	pid_t pid; /* only this process; 0: all */
+	pid_t pid;           /* only this process; 0: all */
+	uint32_t first_site; /* the kernel's number of the plan's first site: cookies count on */
 	void (*progress)(void *context, const char *what, size_t done, size_t all); /* or NULL */
 	void *context;
 };

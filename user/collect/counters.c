@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sizes, maps, fills and sums the arrays that the timing programs share with user space.
+// Sizes, maps and sums the arrays that the timing programs share with user space.
 #include "collect/counters.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "timing.skel.h"
+#include "collect/kernel_objects.h"
 
 #define COUNTER_BYTES_WANTED (64u << 20) /* above, fewer shards are taken */
 #define SAMPLE_ALL           (1ull << 32)
@@ -36,74 +35,48 @@ static uint32_t choose_shards(const struct counters *counters, uint32_t wanted)
 	return shards;
 }
 
-int counters_prepare(struct counters *counters, struct timing_bpf *skeleton,
-    const struct plan *plan, uint32_t shards, uint32_t edges, struct failure *failure)
+void counters_size(struct counters *counters, const struct counters_capacity *capacity)
 {
-	counters->site_count = at_least_one(plan->sites.count);
-	counters->function_count = at_least_one(plan->functions.count);
-	counters->line_count = at_least_one(plan->lines.count);
-	counters->shards = choose_shards(counters, shards);
-
-	const struct {
-		struct bpf_map *map;
-		uint64_t entries;
-	} sizes[] = {
-	    {skeleton->maps.sites, counters->site_count},
-	    {skeleton->maps.functions, counters->function_count},
-	    {skeleton->maps.site_hits, (uint64_t)counters->shards * counters->site_count},
-	    {skeleton->maps.function_counters,
-		(uint64_t)counters->shards * counters->function_count},
-	    {skeleton->maps.histograms, (uint64_t)counters->shards * counters->function_count},
-	    {skeleton->maps.line_counters, (uint64_t)counters->shards * counters->line_count},
-	    {skeleton->maps.shard_counters, counters->shards},
-	    {skeleton->maps.edges, edges ? edges : EDGES_MAX},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		if (sizes[i].entries > INT32_MAX)
-			return failure_set(failure, E2BIG,
-			    "%zu probes in %zu functions are more than the kernel's tables hold: "
-			    "measure fewer functions",
-			    plan->sites.count, plan->functions.count);
-		bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
-	}
-	return 0;
+	counters->site_count = at_least_one(capacity->sites);
+	counters->function_count = at_least_one(capacity->functions);
+	counters->line_count = at_least_one(capacity->lines);
+	counters->shards = choose_shards(counters, capacity->shards);
 }
 
-static size_t mapping_size(const struct bpf_map *map)
+/* A map of `count` elements of `size` bytes, each in a place of a multiple of 8. */
+static void *map_memory(struct counters *counters, int map, size_t size, size_t count)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t element = (bpf_map__value_size(map) + 7u) & ~(size_t)7;
-
-	return (element * bpf_map__max_entries(map) + page - 1) / page * page;
-}
-
-static void *map_memory(struct counters *counters, const struct bpf_map *map, int protection)
-{
-	size_t size = mapping_size(map);
-	void *memory = mmap(NULL, size, protection, MAP_SHARED, bpf_map__fd(map), 0);
+	size_t bytes = ((size + 7) & ~(size_t)7) * count;
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
 	counters->mappings[counters->mapping_count].memory = memory;
-	counters->mappings[counters->mapping_count++].size = size;
+	counters->mappings[counters->mapping_count++].size = bytes;
 	return memory;
 }
 
-int counters_open(
-    struct counters *counters, const struct timing_bpf *skeleton, struct failure *failure)
-{
-	const int write = PROT_READ | PROT_WRITE;
+#define MAP_ARRAY(name, map, count) \
+	(counters->name = map_memory(counters, objects->maps[map], sizeof(*counters->name), count))
 
-	counters->sites = map_memory(counters, skeleton->maps.sites, write);
-	counters->functions = map_memory(counters, skeleton->maps.functions, write);
-	counters->site_hits = map_memory(counters, skeleton->maps.site_hits, PROT_READ);
-	counters->function_counters =
-	    map_memory(counters, skeleton->maps.function_counters, PROT_READ);
-	counters->histograms = map_memory(counters, skeleton->maps.histograms, PROT_READ);
-	counters->line_counters = map_memory(counters, skeleton->maps.line_counters, PROT_READ);
-	counters->shard_counters = map_memory(counters, skeleton->maps.shard_counters, PROT_READ);
-	if (counters->mapping_count != ARRAY_SIZE(counters->mappings))
+int counters_open(
+    struct counters *counters, const struct kernel_objects *objects, struct failure *failure)
+{
+	size_t shards = kernel_map_entries(objects, MAP_shard_counters);
+
+	shards = shards ? shards : 1;
+	counters->shards = (uint32_t)shards;
+	counters->site_count = kernel_map_entries(objects, MAP_sites);
+	counters->function_count = kernel_map_entries(objects, MAP_functions);
+	counters->line_count = kernel_map_entries(objects, MAP_line_counters) / (uint32_t)shards;
+	if (!MAP_ARRAY(sites, MAP_sites, counters->site_count) ||
+	    !MAP_ARRAY(functions, MAP_functions, counters->function_count) ||
+	    !MAP_ARRAY(site_hits, MAP_site_hits, shards * counters->site_count) ||
+	    !MAP_ARRAY(
+		function_counters, MAP_function_counters, shards * counters->function_count) ||
+	    !MAP_ARRAY(histograms, MAP_histograms, shards * counters->function_count) ||
+	    !MAP_ARRAY(line_counters, MAP_line_counters, shards * counters->line_count) ||
+	    !MAP_ARRAY(shard_counters, MAP_shard_counters, shards))
 		return failure_set(
 		    failure, errno, "cannot map the kernel's counters: %s", strerror(errno));
 	return 0;
@@ -119,48 +92,6 @@ void counters_close(struct counters *counters)
 uint64_t counters_threshold(double rate)
 {
 	return rate >= 1.0 ? SAMPLE_ALL : rate <= 0.0 ? 0 : (uint64_t)(rate * (double)SAMPLE_ALL);
-}
-
-/*
- * Entries read the clock where lines do not, and a ret costs what other instructions do not:
- * classes that matter to the correction, not to the plan.
- */
-static uint8_t cost_class(const struct plan_site *planned)
-{
-	if (planned->cost == COST_STEPPED && planned->roles & SITE_EXIT)
-		return COST_EXIT_STEPPED;
-	if (!(planned->roles & SITE_ENTRY) || planned->roles & SITE_RETURN)
-		return planned->cost;
-	return planned->cost == COST_EMULATED ? COST_BARE_ENTRY_EMULATED : COST_BARE_ENTRY_STEPPED;
-}
-
-static void fill_site(volatile struct site *site, const struct plan_site *planned)
-{
-	site->function = planned->function;
-	site->host = planned->host;
-	site->roles = planned->roles;
-	site->cost = cost_class(planned);
-	site->charge_count = planned->charge_count;
-	site->stack_offset = planned->stack_offset;
-	for (size_t i = 0; i < CHARGES_MAX; i++) {
-		site->charges[i].line = planned->charges[i].line;
-		site->charges[i].function = planned->charges[i].function;
-	}
-}
-
-void counters_fill(const struct counters *counters, const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->sites.count; i++)
-		fill_site(&counters->sites[i], &plan->sites.items[i]);
-	for (size_t i = 0; i < plan->functions.count; i++) {
-		const struct plan_function *planned = &plan->functions.items[i];
-		volatile struct function *function = &counters->functions[i];
-
-		function->threshold = counters_threshold(planned->rate);
-		function->flags = (planned->lines ? FUNCTION_LINES : 0) |
-				  (planned->exit == PLAN_EXIT_RETURN ? FUNCTION_RETURNS : 0);
-		function->entry_line = planned->entry_line;
-	}
 }
 
 uint64_t counters_site_hits(const struct counters *counters, uint32_t site)

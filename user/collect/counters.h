@@ -14,17 +14,17 @@
 #include "target/plan.h"
 #include "wire.h"
 
-struct timing_bpf;
+struct kernel_objects;
 
 struct counters {
 	uint32_t shards, site_count, function_count, line_count; /* at least 1 each */
 	volatile struct site *sites;
 	volatile struct function *functions;
-	const volatile uint64_t *site_hits; /* [shard * site_count + site], likewise below */
-	const volatile struct function_counters *function_counters;
-	const volatile struct histogram_counters *histograms;
-	const volatile struct line_counters *line_counters;
-	const volatile struct shard_counters *shard_counters;
+	volatile __u64 *site_hits; /* [shard * site_count + site], likewise below */
+	volatile struct function_counters *function_counters;
+	volatile struct histogram_counters *histograms;
+	volatile struct line_counters *line_counters;
+	volatile struct shard_counters *shard_counters;
 	struct {
 		void *memory;
 		size_t size;
@@ -32,20 +32,19 @@ struct counters {
 	size_t mapping_count;
 };
 
-/*
- * Sizes the maps of an opened, not yet loaded skeleton for a plan. `shards` 0: by the number of
- * CPUs, fewer if the counters would take too much memory.
- */
-int counters_prepare(struct counters *counters, struct timing_bpf *skeleton,
-    const struct plan *plan, uint32_t shards, uint32_t edges, struct failure *failure);
+/* What the tables have room for; a load cannot change it. */
+struct counters_capacity {
+	size_t functions, sites, lines;
+	uint32_t shards; /* 0: by the number of CPUs, fewer if counters would take much memory */
+};
 
-/* Maps the loaded skeleton's arrays into memory. */
+/* Chooses the sizes of tables that are to be loaded. */
+void counters_size(struct counters *counters, const struct counters_capacity *capacity);
+
+/* Maps the arrays into memory, and takes their sizes from them. */
 int counters_open(
-    struct counters *counters, const struct timing_bpf *skeleton, struct failure *failure);
+    struct counters *counters, const struct kernel_objects *objects, struct failure *failure);
 void counters_close(struct counters *counters);
-
-/* Writes the plan's sites and functions; no probe may stand yet. */
-void counters_fill(const struct counters *counters, const struct plan *plan);
 
 /* What BPF compares its draws with: `rate` of 2^32. */
 uint64_t counters_threshold(double rate);

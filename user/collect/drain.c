@@ -31,18 +31,45 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 	return profile->host.clock && profile->host.kernel ? 0 : -ENOMEM;
 }
 
-static int drain_images(const struct drain_input *input, struct profile *profile)
-{
-	ARRAY_FOREACH (image, &input->plan->images) {
-		struct profile_image copy = {
-		    .path = profile_intern(profile, image->path),
-		    .build_id = profile_intern(profile, image->build_id),
-		};
+/* One part on its way into the profile, with where its ids go there. */
+struct drained_part {
+	const struct drain_input *input;
+	const struct part *part;
+	const struct plan *plan;
+	uint32_t first_function; /* in the profile */
+	uint32_t *images;        /* the profile's, by the plan's */
+};
 
-		if (!copy.path || !copy.build_id || ARRAY_APPEND(&profile->images, copy))
-			return -ENOMEM;
+/* An image of the parts before, or a new one. */
+static int drain_image(
+    const struct plan_image *image, size_t known, struct profile *profile, uint32_t *ret_at)
+{
+	struct profile_image copy = {
+	    .path = profile_intern(profile, image->path),
+	    .build_id = profile_intern(profile, image->build_id),
+	};
+
+	if (!copy.path || !copy.build_id)
+		return -ENOMEM;
+	for (size_t at = 0; at < known; at++) {
+		*ret_at = (uint32_t)at;
+		if (profile->images.items[at].path == copy.path &&
+		    profile->images.items[at].build_id == copy.build_id)
+			return 0;
 	}
-	return 0;
+	*ret_at = (uint32_t)profile->images.count;
+	return ARRAY_APPEND(&profile->images, copy);
+}
+
+static int drain_images(const struct drained_part *drained, struct profile *profile)
+{
+	size_t known = profile->images.count;
+	int error = 0;
+
+	for (uint32_t at = 0; at < drained->plan->images.count && !error; at++)
+		error = drain_image(
+		    &drained->plan->images.items[at], known, profile, &drained->images[at]);
+	return error;
 }
 
 static enum profile_exit exit_of(const struct plan_function *planned)
@@ -76,9 +103,11 @@ static void drain_counts(struct profile_function *function, const struct functio
 	};
 }
 
-static int drain_function(const struct drain_input *input, uint32_t id, struct profile *profile)
+static int drain_function(const struct drained_part *drained, uint32_t at, struct profile *profile)
 {
-	const struct plan_function *planned = &input->plan->functions.items[id];
+	const struct plan_function *planned = &drained->plan->functions.items[at];
+	const struct counters *counters = drained->input->counters;
+	const uint32_t id = drained->part->place.functions + at;
 	struct profile_function *function = profile_add_function(profile);
 	uint64_t buckets[HISTOGRAM_BUCKETS];
 	struct function_counters counted;
@@ -91,33 +120,34 @@ static int drain_function(const struct drain_input *input, uint32_t id, struct p
 	if (!function->name || !function->linkage_name || !function->file)
 		return -ENOMEM;
 	function->line = planned->line;
-	function->image = planned->image;
+	function->image = drained->images[planned->image];
 	function->exit = exit_of(planned);
-	function->rate = (double)input->counters->functions[id].threshold / counters_threshold(1.0);
+	function->rate = (double)counters->functions[id].threshold / counters_threshold(1.0);
 	function->lines_measured = planned->lines;
 	function->inlined_copies = planned->inlined_copies;
-	counters_function(input->counters, id, &counted);
+	counters_function(counters, id, &counted);
 	drain_counts(function, &counted);
-	counters_histogram(input->counters, id, buckets);
+	counters_histogram(counters, id, buckets);
 	return distribution_store(function, buckets);
 }
 
 /* Lines whose counts miss a site that the kernel refused must not show the rest as the count. */
-static void mark_uncounted_lines(const struct drain_input *input, bool *uncounted)
+static void mark_uncounted_lines(const struct drained_part *drained, bool *uncounted)
 {
-	if (!input->attachment)
+	if (!drained->part->attachment)
 		return;
-	ARRAY_FOREACH (term, &input->plan->counts)
-		ARRAY_FOREACH (refusal, &input->attachment->refusals)
+	ARRAY_FOREACH (term, &drained->plan->counts)
+		ARRAY_FOREACH (refusal, &drained->part->attachment->refusals)
 			if (refusal->site == term->site)
 				uncounted[term->line] = true;
 }
 
-static int drain_line(const struct drain_input *input, uint32_t id, uint64_t hits, bool uncounted,
-    struct profile *profile)
+static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t hits,
+    bool uncounted, struct profile *profile)
 {
-	const struct plan_line *planned = &input->plan->lines.items[id];
-	struct profile_function *function = &profile->functions.items[planned->function];
+	const struct plan_line *planned = &drained->plan->lines.items[at];
+	struct profile_function *function =
+	    &profile->functions.items[drained->first_function + planned->function];
 	struct line_counters counted;
 	struct profile_line line = {
 	    .file = profile_intern(profile, planned->file),
@@ -127,16 +157,16 @@ static int drain_line(const struct drain_input *input, uint32_t id, uint64_t hit
 	    .timing = planned->shared ? PROFILE_TIMING_SHARED : PROFILE_TIMING_OWN,
 	};
 
-	counters_line(input->counters, id, &counted);
+	counters_line(drained->input->counters, drained->part->place.lines + at, &counted);
 	line.total_ns = not_negative(counted.total_ns);
 	line.self_ns = not_negative(counted.self_ns);
 	line.max_ns = counted.max_ns;
 	return line.file && ARRAY_APPEND(&function->lines, line) == 0 ? 0 : -ENOMEM;
 }
 
-static int drain_lines(const struct drain_input *input, struct profile *profile)
+static int drain_lines(const struct drained_part *drained, struct profile *profile)
 {
-	const struct plan *plan = input->plan;
+	const struct plan *plan = drained->plan;
 	CLEANUP_FREE uint64_t *sites = calloc(plan->sites.count + 1, sizeof(*sites));
 	CLEANUP_FREE uint64_t *lines = calloc(plan->lines.count + 1, sizeof(*lines));
 	CLEANUP_FREE bool *uncounted = calloc(plan->lines.count + 1, sizeof(*uncounted));
@@ -145,11 +175,12 @@ static int drain_lines(const struct drain_input *input, struct profile *profile)
 	if (!sites || !lines || !uncounted)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < plan->sites.count; i++)
-		sites[i] = counters_site_hits(input->counters, i);
+		sites[i] =
+		    counters_site_hits(drained->input->counters, drained->part->place.sites + i);
 	plan_count_lines(plan, sites, lines);
-	mark_uncounted_lines(input, uncounted);
+	mark_uncounted_lines(drained, uncounted);
 	for (uint32_t i = 0; i < plan->lines.count && !error; i++)
-		error = drain_line(input, i, lines[i], uncounted[i], profile);
+		error = drain_line(drained, i, lines[i], uncounted[i], profile);
 	return error;
 }
 
@@ -182,37 +213,44 @@ static int add_omission(
 	return ARRAY_APPEND(&profile->omissions, omission);
 }
 
-static int add_refusal(
-    const struct plan *plan, const struct attach_refusal *refusal, struct profile *profile)
+static int add_refusal(const struct drained_part *drained, const struct attach_refusal *refusal,
+    struct profile *profile)
 {
+	const uint32_t first = drained->first_function;
+	const struct plan *plan = drained->plan;
 	const struct plan_site *site = &plan->sites.items[refusal->site];
 	const char *reason = attach_refusal_reason(refusal->error);
 	int error = 0;
 
 	if (site->roles & (SITE_ENTRY | SITE_EXIT) && site->function != NO_FUNCTION)
-		error = add_omission(profile, site->function, "", 0, reason);
+		error = add_omission(profile, first + site->function, "", 0, reason);
 	for (size_t i = 0; i < site->charge_count && !error; i++) {
 		const struct plan_line *line = &plan->lines.items[site->charges[i].line];
 
-		error = add_omission(profile, line->function, line->file, line->line, reason);
+		error =
+		    add_omission(profile, first + line->function, line->file, line->line, reason);
 	}
 	return error;
 }
 
-static int drain_omissions(const struct drain_input *input, struct profile *profile)
+static int drain_omissions(const struct drained_part *drained, struct profile *profile)
 {
+	const struct attachment *attachment = drained->part->attachment;
 	int error = 0;
 
-	ARRAY_FOREACH (left_out, &input->plan->left_out) {
-		error = add_omission(
-		    profile, left_out->function, left_out->file, left_out->line, left_out->reason);
+	ARRAY_FOREACH (left, &drained->plan->left_out) {
+		uint32_t function = left->function == NO_FUNCTION
+					? PROFILE_NO_FUNCTION
+					: drained->first_function + left->function;
+
+		error = add_omission(profile, function, left->file, left->line, left->reason);
 		if (error)
 			return error;
 	}
-	if (!input->attachment)
+	if (!attachment)
 		return 0;
-	ARRAY_FOREACH (refusal, &input->attachment->refusals) {
-		error = add_refusal(input->plan, refusal, profile);
+	ARRAY_FOREACH (refusal, &attachment->refusals) {
+		error = add_refusal(drained, refusal, profile);
 		if (error)
 			return error;
 	}
@@ -245,6 +283,48 @@ static void drain_cost(const struct drain_input *input, struct profile *profile)
 	profile->losses[LOSS_MISSED] += input->missed;
 }
 
+static int drain_part(const struct drain_input *input, const struct part *part, uint32_t *functions,
+    struct profile *profile)
+{
+	const struct plan *plan = part->plan;
+	CLEANUP_FREE uint32_t *images = calloc(plan->images.count + 1, sizeof(*images));
+	const struct drained_part drained = {
+	    .input = input,
+	    .part = part,
+	    .plan = plan,
+	    .first_function = (uint32_t)profile->functions.count,
+	    .images = images,
+	};
+	int error = images ? drain_images(&drained, profile) : -ENOMEM;
+
+	for (uint32_t at = 0; at < plan->functions.count && !error; at++) {
+		functions[part->place.functions + at] = drained.first_function + at;
+		error = drain_function(&drained, at, profile);
+	}
+	if (!error)
+		error = drain_lines(&drained, profile);
+	return error ? error : drain_omissions(&drained, profile);
+}
+
+static int drain_parts(const struct drain_input *input, struct profile *profile)
+{
+	const uint32_t count = input->counters->function_count;
+	CLEANUP_FREE uint32_t *functions = malloc(count * sizeof(*functions));
+	const struct drain_edges_input edges = {
+	    .map = input->edges,
+	    .capacity = input->edges_max,
+	    .functions = functions,
+	    .function_count = count,
+	};
+	int error = functions ? 0 : -ENOMEM;
+
+	for (uint32_t id = 0; id < count && !error; id++)
+		functions[id] = PROFILE_NO_FUNCTION;
+	for (size_t at = 0; at < input->part_count && !error; at++)
+		error = drain_part(input, input->parts[at], functions, profile);
+	return error ? error : drain_edges(&edges, profile);
+}
+
 int drain_profile(
     const struct drain_input *input, struct profile **ret_profile, struct failure *failure)
 {
@@ -252,15 +332,7 @@ int drain_profile(
 	int error = profile ? drain_host(input, profile) : -ENOMEM;
 
 	if (!error)
-		error = drain_images(input, profile);
-	for (uint32_t i = 0; i < input->plan->functions.count && !error; i++)
-		error = drain_function(input, i, profile);
-	if (!error)
-		error = drain_lines(input, profile);
-	if (!error)
-		error = drain_edges(input->edges, input->edges_max, profile);
-	if (!error)
-		error = drain_omissions(input, profile);
+		error = drain_parts(input, profile);
 	if (error)
 		return failure_set(
 		    failure, -error, "cannot read the kernel's counters: %s", strerror(-error));

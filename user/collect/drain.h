@@ -7,16 +7,15 @@
 #include <stdint.h>
 
 #include "base/failure.h"
-#include "collect/attach.h"
 #include "collect/costs.h"
 #include "collect/counters.h"
+#include "collect/part.h"
 #include "model/profile.h"
-#include "target/plan.h"
 
 struct drain_input {
-	const struct plan *plan;
+	const struct part *const *parts; /* in the order that their functions will have */
+	size_t part_count;
 	const struct counters *counters;
-	const struct attachment *attachment; /* for refused sites; may be NULL */
 	const struct costs *costs;
 	int edges; /* descriptor of the map */
 	uint32_t edges_max;

@@ -51,12 +51,18 @@ static int read_edges(int map, uint32_t capacity, struct edge **ret_edges, uint3
 	return 0;
 }
 
+/* The kernel's id as the profile's. A caller that is not in the profile is "elsewhere". */
+static uint32_t profile_function(const struct drain_edges_input *input, uint32_t id)
+{
+	return id < input->function_count ? input->functions[id] : PROFILE_NO_FUNCTION;
+}
+
 static int add_edge(struct profile *profile, const struct edge *edge)
 {
 	struct profile_function *callee = &profile->functions.items[edge->key.callee];
 	struct profile_caller *last = callee->callers.items + callee->callers.count - 1;
 	struct profile_caller more = {
-	    .function = edge->key.caller == NO_FUNCTION ? PROFILE_NO_FUNCTION : edge->key.caller,
+	    .function = edge->key.caller,
 	    .calls = edge->counters.calls,
 	    .primitive_calls = edge->counters.primitive,
 	    .total_ns = edge->counters.total_ns,
@@ -77,17 +83,21 @@ static int64_t not_negative(int64_t sum)
 	return sum > 0 ? sum : 0;
 }
 
-int drain_edges(int map, uint32_t capacity, struct profile *profile)
+int drain_edges(const struct drain_edges_input *input, struct profile *profile)
 {
 	CLEANUP_FREE struct edge *edges = NULL;
 	uint32_t count = 0;
-	int error = read_edges(map, capacity, &edges, &count);
+	int error = read_edges(input->map, input->capacity, &edges, &count);
 
 	if (error)
 		return error;
+	for (uint32_t i = 0; i < count; i++) {
+		edges[i].key.callee = profile_function(input, edges[i].key.callee);
+		edges[i].key.caller = profile_function(input, edges[i].key.caller);
+	}
 	qsort(edges, count, sizeof(*edges), compare_edges);
 	for (uint32_t i = 0; i < count && !error; i++)
-		if (edges[i].key.callee < profile->functions.count)
+		if (edges[i].key.callee != PROFILE_NO_FUNCTION)
 			error = add_edge(profile, &edges[i]);
 	ARRAY_FOREACH (function, &profile->functions) {
 		ARRAY_FOREACH (caller, &function->callers) {

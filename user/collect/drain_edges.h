@@ -7,7 +7,15 @@
 
 #include "model/profile.h"
 
+struct drain_edges_input {
+	int map;
+	uint32_t capacity;
+	/* The profile's functions by the kernel's ids; PROFILE_NO_FUNCTION: not in the profile. */
+	const uint32_t *functions;
+	uint32_t function_count; /* of the kernel's */
+};
+
 /* Adds the callers to the profile's functions, sorted by caller. 0 or -errno. */
-int drain_edges(int map, uint32_t capacity, struct profile *profile);
+int drain_edges(const struct drain_edges_input *input, struct profile *profile);
 
 #endif

@@ -1,47 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Drives one measurement through its stages: load, attach, activate, drain, stop.
+// Takes the kernel's side through its stages: load or adopt, activate, drain, stop.
 //
 // The order that keeps numbers true: tables are filled before any probe stands; probes stand before
 // the gate opens; the gate closes before any probe is taken away; what was counted outlives the
 // probes, because maps and programs stay loaded until engine_free().
-#include "collect/engine.h"
-
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
-#include "collect/attach.h"
 #include "collect/calibrate.h"
-#include "collect/counters.h"
 #include "collect/drain.h"
-#include "collect/features.h"
+#include "collect/engine_state.h"
 #include "collect/libbpf_log.h"
-#include "collect/uprobe_link.h"
-#include "target/process.h"
-#include "timing.skel.h"
 
-struct engine_target {
-	pid_t pid;
-	char *command;
-};
-
-struct engine {
-	const struct plan *plan;
-	struct engine_options options;
-	struct features features;
-	enum attach_method method;
-	struct timing_bpf *skeleton;
-	struct bpf_link *fork_link, *exit_link;
-	struct counters counters;
-	struct attachment *attachment;
-	struct costs costs;
-	ARRAY(struct engine_target) targets;
-	int64_t started_ns;    /* CLOCK_REALTIME */
-	uint64_t activated_ns; /* CLOCK_MONOTONIC, 0: not yet */
-	uint64_t stopped_ns;   /* 0: not yet */
-};
+#define PIN_FORK_LINK "follow_fork_link"
+#define PIN_EXIT_LINK "follow_exit_link"
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -51,34 +29,15 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A program of its own for each purpose; what the method does not use is not even loaded. */
-static void choose_programs(struct engine *engine)
-{
-	enum attach_method method = engine->method;
-	uint32_t type = method == ATTACH_PERF ? 0 : UPROBE_ATTACH_MULTI;
-	struct timing_bpf *skeleton = engine->skeleton;
-
-	bpf_program__set_autoload(skeleton->progs.timing_session, method == ATTACH_SESSION);
-	bpf_program__set_autoload(skeleton->progs.timing_return, method != ATTACH_SESSION);
-	bpf_program__set_autoload(skeleton->progs.follow_fork, engine->options.follow);
-	bpf_program__set_expected_attach_type(
-	    skeleton->progs.timing_session, (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
-	bpf_program__set_expected_attach_type(
-	    skeleton->progs.timing_site, (enum bpf_attach_type)type);
-	bpf_program__set_expected_attach_type(
-	    skeleton->progs.timing_return, (enum bpf_attach_type)type);
-}
-
 static void fill_settings(const struct engine *engine)
 {
-	volatile struct settings *settings = &engine->skeleton->data_settings->settings;
+	volatile struct settings *settings = engine->kernel.settings;
 
 	settings->gate = 0;
 	settings->shard_mask = engine->counters.shards - 1;
 	settings->sites = engine->counters.site_count;
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
-	settings->follow_forks = engine->options.follow;
 	if (!engine->options.correct)
 		return;
 	for (int class = 0; class < COST_CLASSES; class ++) {
@@ -87,87 +46,212 @@ static void fill_settings(const struct engine *engine)
 	}
 }
 
-static int load(struct engine *engine, struct failure *failure)
+static void read_settings(struct engine *engine)
 {
-	int error;
+	const volatile struct settings *settings = engine->kernel.settings;
 
-	engine->skeleton = timing_bpf__open();
-	if (!engine->skeleton)
-		return failure_set(failure, errno, "cannot read lprof's own BPF programs");
-	choose_programs(engine);
-	error = counters_prepare(&engine->counters, engine->skeleton, engine->plan,
-	    engine->options.shards, engine->options.edges, failure);
-	if (error)
-		return error;
-	error = -timing_bpf__load(engine->skeleton);
-	if (error == EPERM || error == EACCES)
-		return failure_set(failure, EPERM,
-		    "may not load BPF programs: run lprof as root, or with CAP_BPF and "
-		    "CAP_PERFMON");
-	if (error == ENOMEM)
-		return failure_set(failure, error,
-		    "no memory for the kernel's tables of %zu probes: measure fewer functions",
-		    engine->plan->sites.count);
-	if (error)
-		return failure_set(failure, error,
-		    "the kernel does not accept lprof's BPF programs: %s (LPROF_DEBUG=1 shows why)",
-		    strerror(error));
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		engine->costs.before_ns[class] = settings->cost_before_ns[class];
+		engine->costs.after_ns[class] = settings->cost_after_ns[class];
+		engine->costs.known = engine->costs.known || engine->costs.after_ns[class];
+	}
+}
+
+/* Attaches a program to a tracepoint of the scheduler. */
+static int follow(int program, const char *tracepoint, int *ret_link, struct failure *failure)
+{
+	*ret_link = bpf_raw_tracepoint_open(tracepoint, program);
+	if (*ret_link < 0)
+		return failure_set(failure, errno, "cannot follow processes (%s): %s", tracepoint,
+		    strerror(errno));
 	return 0;
 }
 
 static int follow_processes(struct engine *engine, struct failure *failure)
 {
-	engine->exit_link = bpf_program__attach(engine->skeleton->progs.follow_exit);
-	if (!engine->exit_link)
-		return failure_set(
-		    failure, errno, "cannot follow ending processes: %s", strerror(errno));
-	if (!engine->options.follow)
+	const int *programs = engine->kernel.programs;
+	int error = follow(
+	    programs[PROGRAM_follow_exit], "sched_process_exit", &engine->exit_link, failure);
+
+	return error ? error
+		     : follow(programs[PROGRAM_follow_fork], "sched_process_fork",
+			   &engine->fork_link, failure);
+}
+
+/* ---- Pins ---- */
+
+static int make_pin_directory(const char *pins, struct failure *failure)
+{
+	struct statfs system;
+
+	if (mkdir(pins, 0700) < 0 && errno != EEXIST)
+		return failure_set(failure, errno, "cannot make %s: %s%s", pins, strerror(errno),
+		    errno == ENOENT ? "; mount the BPF file system: mount -t bpf bpf /sys/fs/bpf"
+				    : "");
+	if (statfs(pins, &system) < 0)
+		return failure_set(failure, errno, "cannot look at %s: %s", pins, strerror(errno));
+	if ((unsigned long)system.f_type == BPF_FS_MAGIC)
 		return 0;
-	engine->fork_link = bpf_program__attach(engine->skeleton->progs.follow_fork);
-	if (!engine->fork_link)
-		return failure_set(
-		    failure, errno, "cannot follow forked processes: %s", strerror(errno));
+	(void)rmdir(pins);
+	return failure_set(
+	    failure, ENOTDIR, "%s is not in a BPF file system: mount -t bpf bpf /sys/fs/bpf", pins);
+}
+
+static int pin_link(
+    const struct engine *engine, int link, const char *name, struct failure *failure)
+{
+	CLEANUP_FREE char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", engine->pins, name) < 0)
+		return failure_set(failure, ENOMEM, "out of memory");
+	if (bpf_obj_pin(link, path) < 0)
+		return failure_set(failure, errno, "cannot pin %s: %s", path, strerror(errno));
 	return 0;
 }
 
-static int engine_init(struct engine *engine, struct failure *failure)
+static int adopt_link(
+    const struct engine *engine, const char *name, int *ret_link, struct failure *failure)
 {
-	int error;
+	CLEANUP_FREE char *path = NULL;
 
-	libbpf_log_init();
-	features_detect(&engine->features);
-	error = features_check(&engine->features, failure);
-	if (error)
-		return error;
-	error = attach_choose(&engine->features, engine->options.method, &engine->method, failure);
-	if (error)
-		return error;
-	if (engine->options.correct)
-		calibrate_costs(engine->method, &engine->costs);
-	error = load(engine, failure);
-	if (error)
-		return error;
-	error = counters_open(&engine->counters, engine->skeleton, failure);
-	if (error)
-		return error;
-	counters_fill(&engine->counters, engine->plan);
-	fill_settings(engine);
-	return follow_processes(engine, failure);
+	if (asprintf(&path, "%s/%s", engine->pins, name) < 0)
+		return failure_set(failure, ENOMEM, "out of memory");
+	*ret_link = bpf_obj_get(path);
+	if (*ret_link < 0)
+		return failure_set(failure, EPROTO,
+		    "%s is not lprof's any more (%s): run lprofd --purge", path, strerror(errno));
+	return 0;
 }
 
-int engine_open(const struct plan *plan, const struct engine_options *options,
-    struct engine **ret_engine, struct failure *failure)
+static int pin_all(const struct engine *engine, struct failure *failure)
+{
+	int error = make_pin_directory(engine->pins, failure);
+
+	if (!error)
+		error = kernel_pin(&engine->kernel, engine->pins, failure);
+	if (!error)
+		error = pin_link(engine, engine->exit_link, PIN_EXIT_LINK, failure);
+	return error ? error : pin_link(engine, engine->fork_link, PIN_FORK_LINK, failure);
+}
+
+void engine_purge(const char *pins)
+{
+	DIR *directory = opendir(pins);
+	struct dirent *entry;
+
+	if (!directory)
+		return;
+	while ((entry = readdir(directory)))
+		(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	closedir(directory);
+	(void)rmdir(pins);
+}
+
+/* ---- Open ---- */
+
+static int engine_new(
+    const struct engine_options *options, struct engine **ret_engine, struct failure *failure)
 {
 	CLEANUP(engine_free_p) struct engine *engine = calloc(1, sizeof(*engine));
 	int error;
 
 	if (!engine)
 		return failure_set(failure, ENOMEM, "out of memory");
-	engine->plan = plan;
 	engine->options = *options;
-	error = engine_init(engine, failure);
+	engine->kernel = KERNEL_OBJECTS_CLOSED;
+	engine->fork_link = engine->exit_link = -1;
+	engine->pins = options->pins ? strdup(options->pins) : NULL;
+	if (options->pins && !engine->pins)
+		return failure_set(failure, ENOMEM, "out of memory");
+	libbpf_log_init();
+	features_detect(&engine->features);
+	error = features_check(&engine->features, failure);
+	if (!error)
+		error = attach_choose(
+		    &engine->features, engine->options.method, &engine->method, failure);
 	if (error)
 		return error;
+	*ret_engine = TAKE(engine);
+	return 0;
+}
+
+static void fill_capacity(struct engine *engine)
+{
+	engine->fill.functions_max = engine->counters.function_count;
+	engine->fill.sites_max = engine->counters.site_count;
+	engine->fill.lines_max = engine->counters.line_count;
+}
+
+static size_t at_least(uint32_t wanted, size_t needed)
+{
+	return wanted > needed ? wanted : needed;
+}
+
+static int load(struct engine *engine, const struct plan *plan, struct failure *failure)
+{
+	const struct engine_options *options = &engine->options;
+	const struct kernel_options kernel = {
+	    .method = engine->method, .counters = &engine->counters, .edges = options->edges};
+	const struct counters_capacity capacity = {
+	    .functions = at_least(options->functions, plan ? plan->functions.count : 0),
+	    .sites = at_least(options->sites, plan ? plan->sites.count : 0),
+	    .lines = at_least(options->lines, plan ? plan->lines.count : 0),
+	    .shards = options->shards,
+	};
+	int error;
+
+	if (options->correct)
+		calibrate_costs(engine->method, &engine->costs);
+	counters_size(&engine->counters, &capacity);
+	error = kernel_load(&kernel, &engine->kernel, failure);
+	if (!error)
+		error = counters_open(&engine->counters, &engine->kernel, failure);
+	if (error)
+		return error;
+	fill_capacity(engine);
+	fill_settings(engine);
+	error = follow_processes(engine, failure);
+	return error || !engine->pins ? error : pin_all(engine, failure);
+}
+
+int engine_open(const struct plan *plan, const struct engine_options *options,
+    struct engine **ret_engine, struct failure *failure)
+{
+	CLEANUP(engine_free_p) struct engine *engine = NULL;
+	const struct engine_part_options part = {.follow = options->follow};
+	uint32_t first;
+	int error = engine_new(options, &engine, failure);
+
+	if (!error)
+		error = load(engine, plan, failure);
+	if (!error && plan)
+		error = engine_add(engine, plan, &part, &first, failure);
+	if (error)
+		return error;
+	*ret_engine = TAKE(engine);
+	return 0;
+}
+
+int engine_adopt(
+    const struct engine_options *options, struct engine **ret_engine, struct failure *failure)
+{
+	CLEANUP(engine_free_p) struct engine *engine = NULL;
+	int error = engine_new(options, &engine, failure);
+
+	if (!error)
+		error = kernel_adopt(engine->pins, &engine->kernel, failure);
+	if (!error)
+		error = adopt_link(engine, PIN_EXIT_LINK, &engine->exit_link, failure);
+	if (!error)
+		error = adopt_link(engine, PIN_FORK_LINK, &engine->fork_link, failure);
+	if (!error)
+		error = counters_open(&engine->counters, &engine->kernel, failure);
+	if (error)
+		return error;
+	if (engine->kernel.programs[PROGRAM_timing_session] >= 0)
+		engine->method = ATTACH_SESSION;
+	fill_capacity(engine);
+	read_settings(engine);
 	*ret_engine = TAKE(engine);
 	return 0;
 }
@@ -176,113 +260,40 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	engine_stop(engine);
-	attach_free(engine->attachment);
+	if (!engine->pins)
+		engine_stop(engine);
+	engine_free_parts(engine);
+	cleanup_close(&engine->fork_link);
+	cleanup_close(&engine->exit_link);
 	counters_close(&engine->counters);
-	timing_bpf__destroy(engine->skeleton);
+	kernel_close(&engine->kernel);
 	ARRAY_FOREACH (target, &engine->targets)
 		free(target->command);
 	ARRAY_FREE(&engine->targets);
+	free(engine->pins);
 	free(engine);
 }
 
-int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure)
-{
-	uint32_t key = (uint32_t)pid, value = 1;
-	struct engine_target target = {.pid = pid};
-
-	if (kill(pid, 0) < 0 && errno == ESRCH)
-		return failure_set(failure, ESRCH, "there is no process %d", (int)pid);
-	if (bpf_map_update_elem(
-		bpf_map__fd(engine->skeleton->maps.targets), &key, &value, BPF_ANY) < 0)
-		return failure_set(failure, errno == E2BIG ? E2BIG : errno,
-		    "cannot add process %d to the targets: %s", (int)pid, strerror(errno));
-	if (process_read_command("/proc", pid, &target.command, NULL))
-		target.command = strdup(""); /* a namespace may hide it */
-	if (!target.command || ARRAY_APPEND(&engine->targets, target)) {
-		free(target.command);
-		return failure_set(failure, ENOMEM, "out of memory");
-	}
-	return 0;
-}
-
-/* The one process that the kernel itself can limit probes to, or 0. */
-static pid_t only_process(const struct engine *engine)
-{
-	if (engine->options.follow || engine->targets.count != 1)
-		return 0;
-	if (engine->method != ATTACH_PERF && !engine->features.has[FEATURE_PROCESS_FILTER])
-		return 0;
-	return engine->targets.items[0].pid;
-}
-
-static int program_fd(const struct bpf_program *program)
-{
-	return bpf_program__fd(program); /* negative: not loaded */
-}
-
-int engine_attach(struct engine *engine, struct failure *failure)
-{
-	const struct attach_options options = {
-	    .method = engine->method,
-	    .programs =
-		{
-		    .session = program_fd(engine->skeleton->progs.timing_session),
-		    .site = program_fd(engine->skeleton->progs.timing_site),
-		    .returns = program_fd(engine->skeleton->progs.timing_return),
-		},
-	    .pid = only_process(engine),
-	    .progress = engine->options.progress,
-	    .context = engine->options.context,
-	};
-
-	/* In a pid namespace BPF sees other ids than we do: only the kernel's filter can tell. */
-	if (!engine->features.has[FEATURE_HOST_PIDS]) {
-		if (!options.pid)
-			return failure_set(failure, ENOSYS,
-			    "%s; or measure one process with "
-			    "--no-follow",
-			    feature_reason(&engine->features, FEATURE_HOST_PIDS));
-		engine->skeleton->data_settings->settings.all_processes = 1;
-	}
-	return attach_open(engine->plan, &options, &engine->attachment, failure);
-}
+/* ---- Measuring ---- */
 
 void engine_activate(struct engine *engine)
 {
-	engine->started_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-	engine->activated_ns = clock_ns(CLOCK_MONOTONIC);
-	__atomic_store_n(&engine->skeleton->data_settings->settings.gate, 1, __ATOMIC_SEQ_CST);
+	engine_set_started(engine, (int64_t)clock_ns(CLOCK_REALTIME));
+	__atomic_store_n(&engine->kernel.settings->gate, 1, __ATOMIC_SEQ_CST);
 }
 
-void engine_set_rate(struct engine *engine, uint32_t function, double rate)
+int64_t engine_started(const struct engine *engine)
 {
-	engine->counters.functions[function].threshold = counters_threshold(rate);
+	return engine->started_ns;
 }
 
-size_t engine_count_targets(const struct engine *engine)
+void engine_set_started(struct engine *engine, int64_t started_ns)
 {
-	int map = bpf_map__fd(engine->skeleton->maps.targets);
-	uint32_t key, *previous = NULL;
-	size_t count = 0;
+	int64_t ago = (int64_t)clock_ns(CLOCK_REALTIME) - started_ns;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	while (bpf_map_get_next_key(map, previous, &key) == 0 && count < TARGETS_MAX) {
-		previous = &key;
-		count++;
-	}
-	return count;
-}
-
-/* Runs that the kernel left out because a program was running on the CPU already. */
-static uint64_t missed_by(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_program__fd(program) < 0 ||
-	    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) < 0)
-		return 0;
-	return info.recursion_misses;
+	engine->started_ns = started_ns;
+	engine->activated_ns = ago > 0 && (uint64_t)ago < now ? now - (uint64_t)ago : now;
 }
 
 static int drain_targets(
@@ -301,25 +312,31 @@ static int drain_targets(
 	return 0;
 }
 
-int engine_drain(struct engine *engine, struct profile **ret_profile, struct failure *failure)
+int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile **ret_profile,
+    struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	CLEANUP_FREE const struct part **parts =
+	    calloc(engine->parts.count + 1, sizeof(const struct part *));
 	uint64_t until = engine->stopped_ns ? engine->stopped_ns : clock_ns(CLOCK_MONOTONIC);
-	const struct drain_input input = {
-	    .plan = engine->plan,
+	struct drain_input input = {
+	    .parts = parts,
 	    .counters = &engine->counters,
-	    .attachment = engine->attachment,
 	    .costs = &engine->costs,
-	    .edges = bpf_map__fd(engine->skeleton->maps.edges),
-	    .edges_max = bpf_map__max_entries(engine->skeleton->maps.edges),
-	    .missed = missed_by(engine->skeleton->progs.timing_session) +
-		      missed_by(engine->skeleton->progs.timing_site) +
-		      missed_by(engine->skeleton->progs.timing_return),
+	    .edges = engine->kernel.maps[MAP_edges],
+	    .edges_max = kernel_map_entries(&engine->kernel, MAP_edges),
+	    .missed = kernel_missed(&engine->kernel),
 	    .started_ns = engine->started_ns,
 	    .duration_ns = engine->activated_ns ? until - engine->activated_ns : 0,
 	};
-	int error = drain_profile(&input, &profile, failure);
+	int error;
 
+	if (!parts)
+		return failure_set(failure, ENOMEM, "out of memory");
+	for (size_t at = 0; at < engine->parts.count; at++)
+		if (engine->parts.items[at]->shown && (!wanted || wanted[at]))
+			parts[input.part_count++] = engine->parts.items[at];
+	error = drain_profile(&input, &profile, failure);
 	if (!error)
 		error = drain_targets(engine, profile, failure);
 	if (error)
@@ -328,23 +345,20 @@ int engine_drain(struct engine *engine, struct profile **ret_profile, struct fai
 	return 0;
 }
 
-static void detach(struct engine *engine)
+int engine_drain(struct engine *engine, struct profile **ret_profile, struct failure *failure)
 {
-	struct attachment *attachment = engine->attachment;
-
-	if (attachment)
-		attach_close(attachment);
-	bpf_link__destroy(engine->fork_link);
-	bpf_link__destroy(engine->exit_link);
-	engine->fork_link = engine->exit_link = NULL;
+	return engine_drain_parts(engine, NULL, ret_profile, failure);
 }
 
 void engine_stop(struct engine *engine)
 {
-	if (engine->skeleton && engine->skeleton->data_settings)
-		__atomic_store_n(
-		    &engine->skeleton->data_settings->settings.gate, 0, __ATOMIC_SEQ_CST);
+	if (engine->kernel.settings)
+		__atomic_store_n(&engine->kernel.settings->gate, 0, __ATOMIC_SEQ_CST);
 	if (engine->activated_ns && !engine->stopped_ns)
 		engine->stopped_ns = clock_ns(CLOCK_MONOTONIC);
-	detach(engine);
+	for (uint32_t part = 0; part < engine->parts.count; part++)
+		engine_detach_part(engine, part);
+	cleanup_close(&engine->fork_link);
+	cleanup_close(&engine->exit_link);
+	engine->fork_link = engine->exit_link = -1;
 }

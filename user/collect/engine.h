@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine: one measurement from a plan to a profile. prepare, load, attach, activate, drain,
- * stop. `lprof run`, `lprof record` and `lprofd` all drive it; nobody else talks to the kernel's
- * BPF side.
+ * The engine: from plans to a profile. load, add, attach, activate, drain, stop. `lprof run`,
+ * `lprof record` and `lprofd` all drive it; nobody else talks to the kernel's BPF side.
+ *
+ * `run` and `record` measure one plan, which engine_open() takes. lprofd opens an engine without
+ * one, with room for plans to come: each is a part, added and removed while the others go on.
  */
 #ifndef LPROF_COLLECT_ENGINE_H
 #define LPROF_COLLECT_ENGINE_H
@@ -21,10 +23,15 @@ enum attach_method { ATTACH_BEST, ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF };
 struct engine_options {
 	enum attach_method
 	    method;      /* BEST: session, then multi, then perf, whichever the kernel has */
-	bool follow;     /* children forked by targets become targets */
+	bool follow;     /* children forked by targets become targets; of engine_open()'s plan */
 	uint32_t shards; /* 0: by the number of CPUs */
 	uint32_t edges;  /* capacity of the table of callers, 0: EDGES_MAX */
 	bool correct;    /* subtract calibrated costs (on except in tests) */
+	/* What all plans together may need; 0: what the first one does. */
+	uint32_t functions, sites, lines;
+	/* A directory in a BPF file system: everything is pinned there and goes on without this
+	 * process, until engine_purge(). NULL: all ends with the engine. */
+	const char *pins;
 	void (*progress)(
 	    void *context, const char *what, size_t done, size_t all); /* may be NULL */
 	void *context;
@@ -33,27 +40,27 @@ struct engine_options {
 struct engine;
 
 /*
- * Loads BPF and fills its tables; nothing is attached yet. `plan` must outlive the engine.
+ * Loads BPF. A plan, which must outlive the engine, becomes part 0; nothing is attached yet.
  * -EPERM: which capability is missing; -ENOSYS: this kernel cannot; -E2BIG: over a capacity.
  */
 int engine_open(const struct plan *plan, const struct engine_options *options,
     struct engine **ret_engine, struct failure *failure);
-void engine_free(struct engine *engine); /* stops, detaches, frees */
+void engine_free(struct engine *engine); /* stops, detaches, frees; what is pinned goes on */
 DEFINE_CLEANUP(struct engine *, engine_free)
 
-/* Makes a process a target (its later children too if following). */
+/* Makes a process a target of part 0 (its later children too if following). */
 int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure);
 
 /* How many targets live, children that were followed included. */
 size_t engine_count_targets(const struct engine *engine);
 
-/* Attaches every site; the gate stays closed. */
+/* Attaches every site of part 0. */
 int engine_attach(struct engine *engine, struct failure *failure);
 
 /* Opens the gate: from here on hits count. */
 void engine_activate(struct engine *engine);
 
-/* The share of calls to time, live: plan function id, 0.0 to 1.0. */
+/* The share of calls to time, live: function id of part 0, 0.0 to 1.0. */
 void engine_set_rate(struct engine *engine, uint32_t function, double rate);
 
 /* A profile of everything so far; may be called at any time, also after stop. */
@@ -61,5 +68,95 @@ int engine_drain(struct engine *engine, struct profile **ret_profile, struct fai
 
 /* Closes the gate, then detaches. What was measured can still be drained. */
 void engine_stop(struct engine *engine);
+
+/* ---- Parts ---- */
+
+/* Where a part's ids begin in the kernel's tables, and whose hits it counts (wire.h). */
+struct engine_place {
+	uint32_t functions, sites, lines;
+	uint32_t scope;
+};
+
+struct engine_part_options {
+	bool everyone; /* whoever maps the images; else processes made targets */
+	bool follow;   /* children of its targets are targets */
+};
+
+/*
+ * Finds room for a plan, which must outlive the engine, and fills the tables; nothing is attached
+ * yet. Parts are numbered from 0 on. -E2BIG: a table is full.
+ */
+int engine_add(struct engine *engine, const struct plan *plan,
+    const struct engine_part_options *options, uint32_t *ret_part, struct failure *failure);
+
+/* Gives a part that was detached a scope anew, so that it can be attached again. */
+int engine_revive(struct engine *engine, uint32_t part, const struct engine_part_options *options,
+    struct failure *failure);
+
+int engine_add_part_target(
+    struct engine *engine, uint32_t part, pid_t pid, struct failure *failure);
+
+/* Names a process in profiles, as engine_add_part_target() does. */
+int engine_note_target(
+    struct engine *engine, pid_t pid, const char *command, struct failure *failure);
+
+/* How many targets the part has now. */
+size_t engine_part_targets(const struct engine *engine, uint32_t part);
+
+/* Whether a process is a target of the part. */
+bool engine_part_has_target(const struct engine *engine, uint32_t part, pid_t pid);
+
+/* Attaches a part's sites, then opens them. On failure nothing of it stays attached. */
+int engine_attach_part(struct engine *engine, uint32_t part, struct failure *failure);
+
+/* Closes a part's sites and detaches them. Its data stays in profiles. */
+void engine_detach_part(struct engine *engine, uint32_t part);
+
+void engine_set_part_rate(struct engine *engine, uint32_t part, uint32_t function, double rate);
+
+/* Whether the part's data belongs into profiles: true from engine_add() on. */
+void engine_show_part(struct engine *engine, uint32_t part, bool shown);
+
+/* Starts the part's counters from zero; calls that run are calls of the new time. */
+void engine_reset_part(struct engine *engine, uint32_t part);
+
+/* A profile of some parts, of those that are shown: part i if `wanted` is NULL or wanted[i]. */
+int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile **ret_profile,
+    struct failure *failure);
+
+/* Probes of a part: how many stand, and how many the kernel refused. */
+void engine_part_probes(
+    const struct engine *engine, uint32_t part, size_t *ret_links, size_t *ret_refused);
+
+struct engine_fill {
+	uint32_t functions, functions_max, sites, sites_max, lines, lines_max;
+};
+void engine_fill(const struct engine *engine, struct engine_fill *ret_fill);
+
+/* ---- Across restarts ---- */
+
+/*
+ * Takes over what a process before this one left pinned: it goes on counting all the while.
+ * -ENOENT: nothing is pinned; -EPROTO: what is there is not this version's.
+ */
+int engine_adopt(
+    const struct engine_options *options, struct engine **ret_engine, struct failure *failure);
+
+struct engine_place engine_part_place(const struct engine *engine, uint32_t part);
+
+/*
+ * Makes a plan that was added before the next part, at its old place. `links` of it are pinned;
+ * 0: it is detached. -ENOENT: not all of them are; the part is there, closed, and can be attached
+ * anew.
+ */
+int engine_adopt_part(struct engine *engine, const struct plan *plan,
+    const struct engine_place *place, size_t links, uint32_t *ret_part, struct failure *failure);
+
+/* When measuring began, CLOCK_REALTIME: kept by the caller across restarts. */
+int64_t engine_started(const struct engine *engine);
+void engine_set_started(struct engine *engine, int64_t started_ns);
+
+/* Removes every pin in the directory, and with them all probes that no process holds. */
+void engine_purge(const char *pins);
 
 #endif

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Adds plans to a running engine and takes them away: places, scopes, targets, probes.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "collect/attach_pins.h"
+#include "collect/counters_reset.h"
+#include "collect/engine_state.h"
+#include "target/process.h"
+
+void engine_part_name(const struct part *part, char name[PART_NAME_MAX])
+{
+	/* No two parts begin at the same site. */
+	snprintf(name, PART_NAME_MAX, "probes_%u", part->place.sites);
+}
+
+static void part_free(struct part *part)
+{
+	attach_free(part->attachment);
+	free(part);
+}
+
+void engine_free_parts(struct engine *engine)
+{
+	ARRAY_FOREACH (part, &engine->parts)
+		part_free(*part);
+	ARRAY_FREE(&engine->parts);
+}
+
+/* ---- Targets ---- */
+
+static uint32_t scope_bit(uint32_t scope)
+{
+	return scope == SCOPE_ALL ? 0 : 1u << scope % SCOPES_MAX;
+}
+
+/* Calls `visit` with each target and its scopes; gives how many have one of `bits`. */
+static size_t visit_targets(const struct engine *engine, uint32_t bits,
+    void (*visit)(int map, uint32_t pid, uint32_t scopes, uint32_t bits))
+{
+	int map = engine->kernel.maps[MAP_targets];
+	uint32_t pid, next, scopes, *previous = NULL;
+	size_t count = 0;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	for (size_t seen = 0; more && seen < TARGETS_MAX; seen++) {
+		pid = next;
+		previous = &pid;
+		more = bpf_map_get_next_key(map, previous, &next) == 0;
+		if (bpf_map_lookup_elem(map, &pid, &scopes) < 0 || !(scopes & bits))
+			continue;
+		count++;
+		if (visit)
+			visit(map, pid, scopes, bits);
+	}
+	return count;
+}
+
+static void leave_scope(int map, uint32_t pid, uint32_t scopes, uint32_t bits)
+{
+	scopes &= ~bits;
+	if (scopes)
+		(void)bpf_map_update_elem(map, &pid, &scopes, BPF_EXIST);
+	else
+		(void)bpf_map_delete_elem(map, &pid);
+}
+
+size_t engine_count_targets(const struct engine *engine)
+{
+	return visit_targets(engine, UINT32_MAX, NULL);
+}
+
+size_t engine_part_targets(const struct engine *engine, uint32_t part)
+{
+	return visit_targets(engine, scope_bit(engine->parts.items[part]->place.scope), NULL);
+}
+
+bool engine_part_has_target(const struct engine *engine, uint32_t part, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid, scopes = 0;
+
+	if (bpf_map_lookup_elem(engine->kernel.maps[MAP_targets], &key, &scopes) < 0)
+		return false;
+	return scopes & scope_bit(engine->parts.items[part]->place.scope);
+}
+
+int engine_note_target(
+    struct engine *engine, pid_t pid, const char *command, struct failure *failure)
+{
+	struct engine_target target = {.pid = pid};
+
+	ARRAY_FOREACH (known, &engine->targets)
+		if (known->pid == pid && !strcmp(known->command, command))
+			return 0;
+	target.command = strdup(command);
+	if (!target.command || ARRAY_APPEND(&engine->targets, target)) {
+		free(target.command);
+		return failure_set(failure, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+int engine_add_part_target(struct engine *engine, uint32_t part, pid_t pid, struct failure *failure)
+{
+	int map = engine->kernel.maps[MAP_targets];
+	uint32_t key = (uint32_t)pid, scopes = 0;
+	CLEANUP_FREE char *command = NULL;
+
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return failure_set(failure, ESRCH, "there is no process %d", (int)pid);
+	(void)bpf_map_lookup_elem(map, &key, &scopes);
+	scopes |= scope_bit(engine->parts.items[part]->place.scope);
+	if (bpf_map_update_elem(map, &key, &scopes, BPF_ANY) < 0)
+		return failure_set(failure, errno, "cannot add process %d to the targets: %s",
+		    (int)pid, strerror(errno));
+	if (process_read_command("/proc", pid, &command, NULL))
+		command = strdup(""); /* a namespace may hide it */
+	return engine_note_target(engine, pid, command ? command : "", failure);
+}
+
+int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure)
+{
+	return engine_add_part_target(engine, 0, pid, failure);
+}
+
+/* ---- Places and scopes ---- */
+
+static uint32_t scopes_in_use(const struct engine *engine)
+{
+	uint32_t bits = 0;
+
+	ARRAY_FOREACH (part, &engine->parts)
+		if ((*part)->live)
+			bits |= scope_bit((*part)->place.scope);
+	return bits;
+}
+
+static int choose_scope(struct engine *engine, const struct engine_part_options *options,
+    uint32_t *ret_scope, struct failure *failure)
+{
+	uint32_t used = scopes_in_use(engine), bit;
+
+	*ret_scope = SCOPE_ALL;
+	if (options->everyone)
+		return 0;
+	if (used == UINT32_MAX)
+		return failure_set(failure, E2BIG,
+		    "%d probes of single processes are the most at once: remove one, or probe the "
+		    "image",
+		    SCOPES_MAX);
+	while (used & scope_bit(engine->next_scope))
+		engine->next_scope++;
+	*ret_scope = engine->next_scope++;
+	bit = scope_bit(*ret_scope);
+	(void)visit_targets(engine, bit, leave_scope); /* of a part before */
+	if (options->follow)
+		engine->kernel.settings->follow_forks |= bit;
+	else
+		engine->kernel.settings->follow_forks &= ~bit;
+	return 0;
+}
+
+static int check_room(
+    const struct engine_fill *fill, const struct plan *plan, struct failure *failure)
+{
+	const struct {
+		const char *what;
+		size_t used, more, most;
+	} tables[] = {
+	    {"functions", fill->functions, plan->functions.count, fill->functions_max},
+	    {"sites", fill->sites, plan->sites.count, fill->sites_max},
+	    {"lines", fill->lines, plan->lines.count, fill->lines_max},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		if (tables[i].more > tables[i].most - tables[i].used)
+			return failure_set(failure, E2BIG,
+			    "%zu more %s do not fit: %zu of %zu were used since the tables were "
+			    "loaded; restart lprofd, or raise `%s` in its configuration",
+			    tables[i].more, tables[i].what, tables[i].used, tables[i].most,
+			    tables[i].what);
+	return 0;
+}
+
+static uint32_t larger(uint32_t a, size_t b)
+{
+	return a > b ? a : (uint32_t)b;
+}
+
+/* The part at its place, counted as part of what is full. */
+static int append_part(struct engine *engine, const struct plan *plan,
+    const struct engine_place *place, uint32_t *ret_part, struct failure *failure)
+{
+	struct part *part = calloc(1, sizeof(*part));
+	struct engine_fill *fill = &engine->fill;
+
+	if (!part || ARRAY_APPEND(&engine->parts, part)) {
+		free(part);
+		return failure_set(failure, ENOMEM, "out of memory");
+	}
+	*part = (struct part){.plan = plan, .place = *place, .live = true, .shown = true};
+	fill->functions = larger(fill->functions, place->functions + plan->functions.count);
+	fill->sites = larger(fill->sites, place->sites + plan->sites.count);
+	fill->lines = larger(fill->lines, place->lines + plan->lines.count);
+	*ret_part = (uint32_t)engine->parts.count - 1;
+	return 0;
+}
+
+int engine_add(struct engine *engine, const struct plan *plan,
+    const struct engine_part_options *options, uint32_t *ret_part, struct failure *failure)
+{
+	struct engine_place place = {.functions = engine->fill.functions,
+	    .sites = engine->fill.sites,
+	    .lines = engine->fill.lines};
+	int error = check_room(&engine->fill, plan, failure);
+
+	if (!error)
+		error = choose_scope(engine, options, &place.scope, failure);
+	if (!error)
+		error = append_part(engine, plan, &place, ret_part, failure);
+	if (error)
+		return error;
+	if (part_fill(engine->parts.items[*ret_part], &engine->counters))
+		return failure_set(failure, ENOMEM, "out of memory");
+	return 0;
+}
+
+int engine_revive(struct engine *engine, uint32_t part, const struct engine_part_options *options,
+    struct failure *failure)
+{
+	struct part *revived = engine->parts.items[part];
+	int error = choose_scope(engine, options, &revived->place.scope, failure);
+
+	revived->live = !error;
+	return error;
+}
+
+/* ---- Probes ---- */
+
+/* The one process that the kernel itself can limit a part's probes to, or 0. */
+static pid_t only_process(const struct engine *engine, const struct part *part)
+{
+	uint32_t bit = scope_bit(part->place.scope);
+
+	if (!bit || engine->kernel.settings->follow_forks & bit || engine->parts.count > 1 ||
+	    engine->targets.count != 1)
+		return 0;
+	if (engine->method != ATTACH_PERF && !engine->features.has[FEATURE_PROCESS_FILTER])
+		return 0;
+	return engine->targets.items[0].pid;
+}
+
+static int attach_sites(struct engine *engine, struct part *part, struct failure *failure)
+{
+	const int *programs = engine->kernel.programs;
+	const struct attach_options options = {
+	    .method = engine->method,
+	    .programs = {.session = programs[PROGRAM_timing_session],
+		.site = programs[PROGRAM_timing_site],
+		.returns = programs[PROGRAM_timing_return]},
+	    .pid = only_process(engine, part),
+	    .first_site = part->place.sites,
+	    .progress = engine->options.progress,
+	    .context = engine->options.context,
+	};
+
+	/* In a pid namespace BPF sees other ids than we do: only the kernel's filter can tell. */
+	if (!engine->features.has[FEATURE_HOST_PIDS] && scope_bit(part->place.scope)) {
+		if (!options.pid)
+			return failure_set(failure, ENOSYS,
+			    "%s; or measure one process with --no-follow",
+			    feature_reason(&engine->features, FEATURE_HOST_PIDS));
+		part->place.scope = SCOPE_ALL;
+	}
+	attach_free(TAKE(part->attachment));
+	return attach_open(part->plan, &options, &part->attachment, failure);
+}
+
+int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	char name[PART_NAME_MAX];
+	int error = 0;
+
+	engine_part_name(part, name);
+	if (engine->pins)
+		attach_pins_remove(engine->pins, name);
+	error = attach_sites(engine, part, failure);
+	if (!error && engine->pins)
+		error = attach_pins_make(part->attachment, engine->pins, name, failure);
+	if (error) {
+		engine_detach_part(engine, at);
+		return error;
+	}
+	part_open(part, &engine->counters);
+	return 0;
+}
+
+int engine_attach(struct engine *engine, struct failure *failure)
+{
+	return engine_attach_part(engine, 0, failure);
+}
+
+/* The refusals stay, because they say why lines have no counts. */
+void engine_detach_part(struct engine *engine, uint32_t at)
+{
+	struct part *part = engine->parts.items[at];
+	char name[PART_NAME_MAX];
+
+	part_close(part, &engine->counters);
+	part->live = false;
+	engine_part_name(part, name);
+	if (engine->pins)
+		attach_pins_remove(engine->pins, name);
+	if (part->attachment)
+		attach_close(part->attachment);
+}
+
+void engine_part_probes(
+    const struct engine *engine, uint32_t part, size_t *ret_links, size_t *ret_refused)
+{
+	const struct attachment *attachment = engine->parts.items[part]->attachment;
+
+	*ret_links = attachment ? attach_pin_count(attachment) : 0;
+	*ret_refused = attachment ? attachment->refusals.count : 0;
+}
+
+/* ---- Across restarts ---- */
+
+struct engine_place engine_part_place(const struct engine *engine, uint32_t part)
+{
+	return engine->parts.items[part]->place;
+}
+
+static int check_place(const struct engine_fill *fill, const struct engine_place *place,
+    const struct plan *plan, struct failure *failure)
+{
+	if (place->functions <= fill->functions_max && place->sites <= fill->sites_max &&
+	    place->lines <= fill->lines_max &&
+	    plan->functions.count <= fill->functions_max - place->functions &&
+	    plan->sites.count <= fill->sites_max - place->sites &&
+	    plan->lines.count <= fill->lines_max - place->lines)
+		return 0;
+	return failure_set(failure, EPROTO, "a probe's place is outside the pinned tables");
+}
+
+int engine_adopt_part(struct engine *engine, const struct plan *plan,
+    const struct engine_place *place, size_t links, uint32_t *ret_part, struct failure *failure)
+{
+	char name[PART_NAME_MAX];
+	struct part *part;
+	int error = check_place(&engine->fill, place, plan, failure);
+
+	if (!error)
+		error = append_part(engine, plan, place, ret_part, failure);
+	if (error)
+		return error;
+	part = engine->parts.items[*ret_part];
+	part->live = part->open = links;
+	if (place->scope != SCOPE_ALL && place->scope >= engine->next_scope)
+		engine->next_scope = place->scope + 1;
+	engine_part_name(part, name);
+	if (links)
+		error = attach_pins_open(engine->pins, name, links, &part->attachment, failure);
+	if (error || !links)
+		engine_detach_part(engine, *ret_part);
+	return error;
+}
+
+/* ---- The rest ---- */
+
+void engine_set_part_rate(struct engine *engine, uint32_t part, uint32_t function, double rate)
+{
+	const struct engine_place *place = &engine->parts.items[part]->place;
+
+	engine->counters.functions[place->functions + function].threshold =
+	    counters_threshold(rate);
+}
+
+void engine_set_rate(struct engine *engine, uint32_t function, double rate)
+{
+	engine_set_part_rate(engine, 0, function, rate);
+}
+
+void engine_show_part(struct engine *engine, uint32_t part, bool shown)
+{
+	engine->parts.items[part]->shown = shown;
+}
+
+void engine_reset_part(struct engine *engine, uint32_t part)
+{
+	counters_reset(
+	    &engine->counters, engine->parts.items[part], engine->kernel.maps[MAP_edges]);
+}
+
+void engine_fill(const struct engine *engine, struct engine_fill *ret_fill)
+{
+	*ret_fill = engine->fill;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the engine share, and nobody else sees. */
+#ifndef LPROF_COLLECT_ENGINE_STATE_H
+#define LPROF_COLLECT_ENGINE_STATE_H
+
+#include "base/array.h"
+#include "collect/costs.h"
+#include "collect/counters.h"
+#include "collect/engine.h"
+#include "collect/features.h"
+#include "collect/kernel_objects.h"
+#include "collect/part.h"
+
+struct engine_target {
+	pid_t pid;
+	char *command;
+};
+
+struct engine {
+	struct engine_options options;
+	char *pins; /* a copy; NULL: none */
+	struct features features;
+	enum attach_method method;
+	struct kernel_objects kernel;
+	int fork_link, exit_link;
+	struct counters counters;
+	struct costs costs;
+	ARRAY(struct part *) parts;
+	struct engine_fill fill; /* of the tables, by all parts */
+	uint32_t next_scope;
+	ARRAY(struct engine_target) targets; /* ever added, each process once */
+	int64_t started_ns;                  /* CLOCK_REALTIME */
+	uint64_t activated_ns;               /* CLOCK_MONOTONIC, 0: not yet */
+	uint64_t stopped_ns;                 /* 0: not yet */
+};
+
+#define PART_NAME_MAX 32
+
+/* The name of a part's pins. */
+void engine_part_name(const struct part *part, char name[PART_NAME_MAX]);
+
+void engine_free_parts(struct engine *engine);
+
+#endif
