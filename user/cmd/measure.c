@@ -51,14 +51,15 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
     struct failure *failure)
 {
 	CLEANUP(measure_free_p) struct measurement *measurement = calloc(1, sizeof(*measurement));
+	struct target_request request = measure_options_request(options);
 	int error;
 
 	if (!measurement)
 		return failure_set(failure, ENOMEM, "out of memory");
+	request.marked = marked;
 	progress_init(&measurement->progress);
 	progress_step(&measurement->progress, "Reading images", 0, 0);
-	error =
-	    target_plan_open(pids, count, options, kernel, marked, &measurement->target, failure);
+	error = target_plan_open(pids, count, &request, kernel, &measurement->target, failure);
 	if (!error)
 		error = attach(measurement, options, pids, count, failure);
 	progress_end(&measurement->progress);

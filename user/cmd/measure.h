@@ -9,9 +9,9 @@
 #include "base/failure.h"
 #include "base/progress.h"
 #include "cmd/options.h"
-#include "cmd/target_plan.h"
 #include "collect/engine.h"
 #include "model/profile.h"
+#include "target/target_plan.h"
 
 struct measurement {
 	struct target_plan *target;
@@ -23,7 +23,7 @@ struct measurement {
 int measure_check(
     const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure);
 
-/* Plans, loads and attaches; the gate is closed. `marked` as in target_plan_open(). */
+/* Plans, loads and attaches; the gate is closed. `marked` as in struct target_request. */
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
     const struct plan_kernel *kernel, bool marked, struct measurement **ret_measurement,
     struct failure *failure);

@@ -349,6 +349,15 @@ void measure_options_fini(struct measure_options *options)
 	ARRAY_FREE(&options->pids);
 }
 
+struct target_request measure_options_request(const struct measure_options *options)
+{
+	return (struct target_request){
+	    .specs = options->specs.items,
+	    .spec_count = options->specs.count,
+	    .exit = options->exit,
+	};
+}
+
 void measure_options_help(enum options_command command, FILE *stream)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {

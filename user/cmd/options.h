@@ -12,6 +12,7 @@
 #include "collect/engine.h"
 #include "target/plan.h"
 #include "target/selection.h"
+#include "target/target_plan.h"
 
 /* Which command is asked for: each takes some of the options (see the table in options.c). */
 enum options_command {
@@ -47,6 +48,9 @@ struct measure_options {
 bool measure_options_parse(enum options_command command, int argc, char **argv,
     struct measure_options *ret_options, int *ret_status);
 void measure_options_fini(struct measure_options *options);
+
+/* What is to be planned; borrows from the options. */
+struct target_request measure_options_request(const struct measure_options *options);
 
 /* The lines on the options that `command` takes, for its help. */
 void measure_options_help(enum options_command command, FILE *stream);

@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/target_plan.h"
+#include "cmd/options.h"
 #include "collect/attach.h"
 #include "collect/calibrate.h"
 #include "collect/features.h"
 #include "output/json_stream.h"
 #include "output/text.h"
 #include "target/instruction.h"
+#include "target/target_plan.h"
 
 /* A plan with what its rows need: the counts by site, and the price of each cost class. */
 struct view {
@@ -309,10 +310,13 @@ static int open_target(const struct measure_options *options, const struct featu
 {
 	struct plan_kernel kernel = features_plan_kernel(features);
 
+	struct target_request request = measure_options_request(options);
+
+	request.marked = true;
 	if (options->pids.count)
-		return target_plan_open(options->pids.items, options->pids.count, options, &kernel,
-		    true, ret_target, failure);
-	return target_plan_open_file(options->operands[0], options, &kernel, ret_target, failure);
+		return target_plan_open(options->pids.items, options->pids.count, &request, &kernel,
+		    ret_target, failure);
+	return target_plan_open_file(options->operands[0], &request, &kernel, ret_target, failure);
 }
 
 static int plan(const struct measure_options *options)

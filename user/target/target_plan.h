@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From processes and specs to a plan: finds the images, opens those that are asked for, plans. */
-#ifndef LPROF_CMD_TARGET_PLAN_H
-#define LPROF_CMD_TARGET_PLAN_H
+#ifndef LPROF_TARGET_TARGET_PLAN_H
+#define LPROF_TARGET_TARGET_PLAN_H
 
 #include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "base/failure.h"
-#include "cmd/options.h"
 #include "target/plan.h"
 #include "target/process_images.h"
 
@@ -19,16 +18,24 @@ struct target_plan {
 	struct plan *plan;
 };
 
+struct target_request {
+	const struct spec_request *specs;
+	size_t spec_count;
+	enum plan_exit exit;
+	bool marked;  /* without specs, the functions that are marked with LPROF_PROFILE */
+	bool foreign; /* unknown processes will run the plan: expect anything of them */
+};
+
 /*
- * Plans for the images that the processes map. `marked`: without specs, the functions that are
- * marked with LPROF_PROFILE. Fails with what a user must read; -ENOENT too if nothing is marked.
+ * Plans for the images that the processes map. Fails with what a user must read; -ENOENT too if
+ * nothing is named and nothing marked.
  */
-int target_plan_open(const pid_t *pids, size_t count, const struct measure_options *options,
-    const struct plan_kernel *kernel, bool marked, struct target_plan **ret_target_plan,
+int target_plan_open(const pid_t *pids, size_t count, const struct target_request *request,
+    const struct plan_kernel *kernel, struct target_plan **ret_target_plan,
     struct failure *failure);
 
 /* Likewise for one file that no process need map. */
-int target_plan_open_file(const char *path, const struct measure_options *options,
+int target_plan_open_file(const char *path, const struct target_request *request,
     const struct plan_kernel *kernel, struct target_plan **ret_target_plan,
     struct failure *failure);
 

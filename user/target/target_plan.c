@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Finds and opens the images of processes, and plans the probes for what the user named in them.
-#include "cmd/target_plan.h"
+#include "target/target_plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,15 +120,16 @@ static int find_shadow_stack(
 	return 0;
 }
 
-static int build(struct target_plan *target, const struct measure_options *options,
-    const struct plan_kernel *kernel, bool shadow_stack, bool marked, struct failure *failure)
+static int build(struct target_plan *target, const struct target_request *request,
+    const struct plan_kernel *kernel, bool shadow_stack, struct failure *failure)
 {
-	const struct selection_options selection = {
-	    .open = open_image, .context = target, .marked = marked && !options->specs.count};
+	const struct selection_options selection = {.open = open_image,
+	    .context = target,
+	    .marked = request->marked && !request->spec_count};
 	struct plan_options planning = {
-	    .exit = options->exit, .kernel = *kernel, .shadow_stack = shadow_stack};
-	int error = selection_build(target->images.items, target->images.count,
-	    options->specs.items, options->specs.count, &selection, &target->selection, failure);
+	    .exit = request->exit, .kernel = *kernel, .shadow_stack = shadow_stack};
+	int error = selection_build(target->images.items, target->images.count, request->specs,
+	    request->spec_count, &selection, &target->selection, failure);
 
 	if (error)
 		return error;
@@ -137,7 +138,7 @@ static int build(struct target_plan *target, const struct measure_options *optio
 		    "nothing to measure: name functions with -f or -l, or mark them with "
 		    "LPROF_PROFILE (lprof.h)");
 	if (planning.exit == PLAN_EXIT_AUTO)
-		planning.traits = gather_traits(target);
+		planning.traits = gather_traits(target) | (request->foreign ? IMAGE_UNWINDS : 0);
 	error = plan_build(target->images.items, target->images.count, &target->selection,
 	    &planning, &target->plan, failure);
 	if (error)
@@ -149,9 +150,8 @@ static int build(struct target_plan *target, const struct measure_options *optio
 	return 0;
 }
 
-int target_plan_open(const pid_t *pids, size_t count, const struct measure_options *options,
-    const struct plan_kernel *kernel, bool marked, struct target_plan **ret_target_plan,
-    struct failure *failure)
+int target_plan_open(const pid_t *pids, size_t count, const struct target_request *request,
+    const struct plan_kernel *kernel, struct target_plan **ret_target_plan, struct failure *failure)
 {
 	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
 	bool shadow_stack;
@@ -165,14 +165,14 @@ int target_plan_open(const pid_t *pids, size_t count, const struct measure_optio
 	if (!error)
 		error = find_shadow_stack(pids, count, &shadow_stack, failure);
 	if (!error)
-		error = build(target, options, kernel, shadow_stack, marked, failure);
+		error = build(target, request, kernel, shadow_stack, failure);
 	if (error)
 		return error;
 	*ret_target_plan = TAKE(target);
 	return 0;
 }
 
-int target_plan_open_file(const char *path, const struct measure_options *options,
+int target_plan_open_file(const char *path, const struct target_request *request,
     const struct plan_kernel *kernel, struct target_plan **ret_target_plan, struct failure *failure)
 {
 	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
@@ -185,7 +185,7 @@ int target_plan_open_file(const char *path, const struct measure_options *option
 	}
 	error = add_images(target, failure);
 	if (!error)
-		error = build(target, options, kernel, false, true, failure);
+		error = build(target, request, kernel, false, failure);
 	if (error)
 		return error;
 	*ret_target_plan = TAKE(target);
