@@ -5,6 +5,15 @@
 // code of other lines may stand; a few instructions of it do not matter, a call does. The position
 // that reaches each block is found by data flow; before a slow instruction whose own charges
 // differ, a silent site is put.
+//
+// Where inlined code that is measured stands in a host whose lines are not, time must also stop
+// when control leaves it: else it would run on until the inlined code is next entered. So a silent
+// site without charges stands at the end of each block that leaves; what comes after has no
+// position.
+//
+// A host that nobody asked for has no exits to end a stay. What a stay took is only known if
+// another site follows, so one must before the host is left, if the stay holds something slow;
+// otherwise it is nanoseconds, and BPF drops it with the frame.
 #include "target/plan_builder.h"
 
 #include <errno.h>
@@ -88,6 +97,30 @@ static struct arrival arrival_after(
 	return arrival;
 }
 
+static bool begins_charged(struct builder *builder, uint32_t id)
+{
+	const struct draft *draft = builder_charges(builder, builder->flow.blocks.items[id].first);
+
+	return !draft || draft->charge_count;
+}
+
+static bool holds_charged(struct builder *builder, const struct flow_block *block)
+{
+	for (uint32_t at = block->first; at < block->first + block->count; at++) {
+		const struct draft *draft = builder_charges(builder, at);
+
+		if (!draft || draft->charge_count)
+			return true;
+	}
+	return false;
+}
+
+/* Control may come from nobody knows where; but into code of nobody's rows none that has time. */
+static bool begins_unknown(struct builder *builder, uint32_t id)
+{
+	return builder->flow.blocks.items[id].unknown_entry && begins_charged(builder, id);
+}
+
 /* Finds what reaches each block. */
 static void flow_arrivals(struct builder *builder, struct arrival *arrivals)
 {
@@ -96,7 +129,7 @@ static void flow_arrivals(struct builder *builder, struct arrival *arrivals)
 	bool changed = true;
 
 	for (uint32_t at = 0; at < builder->flow.blocks.count; at++)
-		arrivals[at] = builder->flow.blocks.items[at].unknown_entry
+		arrivals[at] = begins_unknown(builder, at)
 				   ? (struct arrival){POSITION_CONFLICT, true}
 				   : (struct arrival){POSITION_UNVISITED, false};
 	if (first != FLOW_NONE)
@@ -187,6 +220,62 @@ static bool add_silent_sites(struct builder *builder, uint32_t id, struct arriva
 	return added;
 }
 
+/* Whether control goes from a block's code to code of nobody's rows. */
+static bool leaves_rows(struct builder *builder, const struct flow_block *block)
+{
+	const struct instruction *last =
+	    &builder->flow.instructions.items[block->first + block->count - 1];
+
+	for (uint32_t way = 0; way < 2; way++)
+		if (block->successors[way] != FLOW_NONE &&
+		    !begins_charged(builder, block->successors[way]))
+			return true;
+	return last->kind == INSTRUCTION_INDIRECT_JUMP;
+}
+
+/* The last instruction of a block that may carry a site, behind its last slow one. */
+static uint32_t leaving_place(const struct builder *builder, const struct flow_block *block)
+{
+	for (uint32_t at = block->first + block->count; at-- > block->first;) {
+		if (can_stand(builder, at))
+			return at;
+		if (builder->flow.instructions.items[at].slow)
+			break;
+	}
+	return FLOW_NONE;
+}
+
+static bool add_leaving_sites(struct builder *builder, const struct arrival *arrivals)
+{
+	bool added = false;
+
+	for (uint32_t id = 0; id < builder->flow.blocks.count; id++) {
+		const struct flow_block *block = &builder->flow.blocks.items[id];
+		struct arrival out = arrival_after(builder, id, arrivals[id]);
+		uint32_t place;
+
+		if (!is_charged(builder, out.position) || !holds_charged(builder, block) ||
+		    !leaves_rows(builder, block))
+			continue;
+		place = leaving_place(builder, block);
+		if (place == FLOW_NONE)
+			continue;
+		if (!moves_time(builder, place))
+			builder->drafts[place].roles |= SITE_LINE | SITE_SILENT;
+		builder->drafts[place].charged = true;
+		builder->drafts[place].charge_count = 0;
+		added = true;
+	}
+	return added;
+}
+
+/* Whether code of the machine function belongs to nobody's rows: then rows can be left. */
+static bool has_uncharged_code(const struct builder *builder)
+{
+	return builder->function == NO_FUNCTION ||
+	       !builder->plan->functions.items[builder->function].lines;
+}
+
 int plan_time(struct builder *builder)
 {
 	CLEANUP_FREE struct arrival *arrivals =
@@ -197,8 +286,10 @@ int plan_time(struct builder *builder)
 		return -ENOMEM;
 	/* New sites change what reaches later blocks; they only become more, so this ends. */
 	for (uint32_t round = 0; added && round < 16; round++) {
-		added = false;
 		flow_arrivals(builder, arrivals);
+		added = has_uncharged_code(builder) && add_leaving_sites(builder, arrivals);
+		if (added)
+			flow_arrivals(builder, arrivals);
 		for (uint32_t id = 0; id < builder->flow.blocks.count; id++)
 			added |= add_silent_sites(builder, id, arrivals[id]);
 	}
