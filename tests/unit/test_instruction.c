@@ -66,7 +66,14 @@ static const struct {
     ROW("pushf", "\x9c", PLAIN, "r"),
     ROW("popf", "\x9d", PLAIN, "r"),
     ROW("vmovdqa load", "\xc5\xfd\x6f\x00", PLAIN, "r"),
-    ROW("vmovdqa store", "\xc5\xfd\x7f\x00", PLAIN, ""),
+    ROW("vmovdqa store", "\xc5\xfd\x7f\x00", PLAIN, "r"), /* 7f: jg */
+    ROW("vpcmpeqb", "\xc5\xf5\x74\xc1", PLAIN, "r"),      /* 74: je */
+    ROW("vzeroupper", "\xc5\xf8\x77", PLAIN, "r"),        /* 77: ja */
+    ROW("vpor", "\xc5\xf5\xeb\xc1", PLAIN, "r"),          /* eb: jmp */
+    ROW("vporq %zmm", "\x62\xf1\xf5\x48\xeb\xc1", PLAIN, "r"),
+    ROW("vpsubsb", "\xc5\xf5\xe8\xc2", PLAIN, "r"),          /* e8: call */
+    ROW("vcmppd", "\xc5\xf5\xc2\xc1\x00", PLAIN, "r"),       /* c2: ret */
+    ROW("vfnmadd132sd", "\xc4\xe2\xf1\x9d\xc1", PLAIN, "r"), /* 9d: popf */
     ROW("vpxor", "\xc5\xfd\xef\xc0", PLAIN, "r"),
     ROW("vpaddq", "\xc5\xfd\xd4\xc0", PLAIN, "r"),
     ROW("vaddpd", "\xc5\xfd\x58\xc0", PLAIN, ""),
