@@ -215,21 +215,31 @@ static __always_inline void pop_equal_frames(const struct hit *hit)
 }
 
 /*
- * Whether an entry site was reached without a call: by a loop, or from the part's own function. A
- * frame whose end nobody sees may be that of an earlier call, so with it a loop is no proof.
+ * Whether the frame at the same stack pointer reached its entry site again: by a loop, or by a jump
+ * to an outlined part. A frame whose end nobody sees may be that of an earlier call: no proof.
  */
-static __always_inline bool entry_is_no_call(const struct hit *hit, const struct function *function)
+static __always_inline bool entry_is_reached_again(
+    const struct hit *hit, const struct function *function)
 {
 	const struct frame *top = frame_top(&hit->stack);
 
-	if (!top || top->function != hit->site->function)
+	if (!top || top->sp != hit->stack.thread->sp || top->function != hit->site->function ||
+	    !(hit->site->roles & (SITE_LOOP | SITE_PART)))
 		return false;
-	if (hit->site->roles & SITE_PART && !(top->flags & FRAME_UNTIMED))
-		return true;
-	if (!(hit->site->roles & SITE_LOOP) || top->sp != hit->stack.thread->sp)
-		return false;
-	return !(top->flags & FRAME_UNSEEN) &&
-	       !(top->flags & FRAME_ADOPTED && function->flags & FUNCTION_RETURNS);
+	if (top->flags & FRAME_RETURNS)
+		return is_trampoline(read_user_word(hit->stack.thread->sp));
+	if (hit->site->roles & SITE_PART)
+		return !(top->flags & FRAME_UNTIMED);
+	return !(function->flags & FUNCTION_RETURNS);
+}
+
+/* Whether an outlined part is called by its own function, which is no call of the function. */
+static __always_inline bool part_is_called(const struct hit *hit)
+{
+	const struct frame *top = frame_top(&hit->stack);
+
+	return hit->site->roles & SITE_PART && top && top->function == hit->site->function &&
+	       !(top->flags & FRAME_UNTIMED);
 }
 
 enum entry_outcome { ENTRY_NOT_TIMED, ENTRY_TIMED, ENTRY_AWAITS_RETURN };
@@ -313,6 +323,10 @@ static __always_inline enum entry_outcome push_timed(
 		returns = false;
 		count_loss(LOSS_RETURNS);
 	}
+	if (returns && function->flags & FUNCTION_HELD && settings.hold_returns) {
+		returns = false;
+		count_loss(LOSS_IMAGES);
+	}
 	if (returns) {
 		flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
@@ -341,10 +355,12 @@ __noinline int play_entry(struct thread *thread, __u32 id)
 		count_loss(LOSS_BAD_SITE);
 		return ENTRY_NOT_TIMED;
 	}
-	if (entry_is_no_call(hit, function))
+	if (entry_is_reached_again(hit, function))
+		return ENTRY_NOT_TIMED;
+	pop_equal_frames(hit);
+	if (part_is_called(hit))
 		return ENTRY_NOT_TIMED;
 	count(&counters->entries, 1);
-	pop_equal_frames(hit);
 	if (under_untimed(hit) || !draw(hit, function)) {
 		count(&counters->untimed, 1);
 		return push_untimed(hit, function);
@@ -495,6 +511,17 @@ __noinline int play_line(struct thread *thread, __u32 id)
 	return 0;
 }
 
+/*
+ * Images of a target came or went. One of them may throw through frames to come, which a return
+ * probe would turn into the target's end; frames that stand already were there before whatever
+ * could catch.
+ */
+static __always_inline void hold_returns(void)
+{
+	settings.hold_returns = 1;
+	__sync_fetch_and_add((__u32 *)&settings.image_changes, 1);
+}
+
 /* Entry, then line, then exit: an exit instruction that is a line is still inside the function. */
 static __always_inline int handle_site(struct registers *registers)
 {
@@ -506,6 +533,11 @@ static __always_inline int handle_site(struct registers *registers)
 
 	if (!site)
 		return ENTRY_NOT_TIMED;
+	if (site->roles & SITE_IMAGES) {
+		if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope))
+			hold_returns();
+		return ENTRY_NOT_TIMED;
+	}
 	thread = hit_begin(id, site, registers->rsp + site->stack_offset, site->cost);
 	if (!thread)
 		return ENTRY_NOT_TIMED;
@@ -575,6 +607,17 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	followed = scopes ? *scopes & settings.follow_forks : 0;
 	if (followed && bpf_map_update_elem(&targets, &to, &followed, BPF_ANY))
 		count_loss(LOSS_TARGETS);
+	return 0;
+}
+
+/* Another program in a target brings other images. */
+SEC("raw_tp/sched_process_exec")
+int follow_exec(void *context)
+{
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+
+	if (settings.all_processes || bpf_map_lookup_elem(&targets, &process))
+		hold_returns();
 	return 0;
 }
 

@@ -14,6 +14,8 @@
 	LOSS(DEPTH, "depth", "calls nested deeper than the frame stack")                         \
 	LOSS(RETURNS, "returns",                                                                 \
 	    "calls nested deeper than return probes: their own times end early")                 \
+	LOSS(IMAGES, "images",                                                                   \
+	    "calls made while new images were looked at: their own times end early")             \
 	LOSS(EDGES, "edges", "calls whose caller did not fit the table of callers")              \
 	LOSS(EXIT_WITHOUT_ENTRY, "exit_without_entry",                                           \
 	    "exits of calls that began before measuring did")                                    \

@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 1 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 2 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -29,7 +29,9 @@ enum site_role {
 	SITE_PART = 1 << 4, /* entry of an outlined part: no call when its own function called it */
 	SITE_LOOP =
 	    1 << 5, /* an ENTRY that a branch of its own function also reaches: no new call */
-	SITE_SILENT = 1 << 6,      /* a LINE that only moves time: nobody reads its counter */
+	SITE_SILENT = 1 << 6, /* a LINE that only moves time: nobody reads its counter */
+	SITE_IMAGES =
+	    1 << 12, /* the dynamic linker's word that images came or went; nothing else */
 	SITE_CONDITIONAL = 1 << 7, /* an EXIT by a conditional jump: only if its condition holds */
 };
 
@@ -88,6 +90,7 @@ _Static_assert(sizeof(struct site) == 56, "wire layout");
 enum function_flags {
 	FUNCTION_LINES = 1 << 0,   /* lines are measured */
 	FUNCTION_RETURNS = 1 << 1, /* exits by return probe; else by exit sites */
+	FUNCTION_HELD = 1 << 2,    /* no return probes while settings.hold_returns */
 };
 
 struct function {
@@ -164,10 +167,14 @@ struct settings {
 	__u32 all_processes; /* 1: whoever hits is a target */
 	__u32 follow_forks;  /* bit by scope: children are targets as well */
 	__u32 layout;        /* WIRE_VERSION of the programs: for who finds them pinned */
+	/* Set by BPF when a target's images change, before any code of the new ones runs; taken
+	 * back by user space once it knows that they unwind no stacks. */
+	__u32 hold_returns;
+	__u32 image_changes; /* how often */
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
 };
-_Static_assert(sizeof(struct settings) == 160, "wire layout");
+_Static_assert(sizeof(struct settings) == 168, "wire layout");
 
 #endif

@@ -120,7 +120,7 @@ static void check_places(const struct image_index *index, const struct plan *pla
 		assert_int_equal(image_index_offset(index, site->address, &offset), 0);
 		assert_int_equal(offset, site->offset);
 		assert_true(site == plan->sites.items || site->address > site[-1].address);
-		assert_int_not_equal(site->roles, 0);
+		assert_int_not_equal(site->roles | site->standby, 0);
 	}
 	flow_fini(&flow);
 }

@@ -69,6 +69,26 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	return 0;
 }
 
+void measure_tick(void *context)
+{
+	struct measurement *measurement = context;
+	struct failure failure = {0};
+	pid_array pids = {0};
+	uint32_t changes;
+
+	if (!engine_holds_returns(measurement->engine, &changes) || measurement->switched)
+		return;
+	if (engine_list_targets(measurement->engine, &pids, &failure) ||
+	    target_plan_unwinds(pids.items, pids.count)) {
+		measurement->switched = true;
+		if (engine_switch_exits(measurement->engine, 0, &failure))
+			log_warning("%s: ends of calls are not seen any more", failure.text);
+	} else {
+		engine_release_returns(measurement->engine, changes);
+	}
+	ARRAY_FREE(&pids);
+}
+
 int measure_finish(
     struct measurement *measurement, struct profile **ret_profile, struct failure *failure)
 {

@@ -17,6 +17,7 @@ struct measurement {
 	struct target_plan *target;
 	struct engine *engine;
 	struct progress progress;
+	bool switched; /* to exit sites, because of images that came later */
 };
 
 /* Says what can be known to be wrong before anything is started, and what the plan must know. */
@@ -27,6 +28,12 @@ int measure_check(
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
     const struct plan_kernel *kernel, bool marked, struct measurement **ret_measurement,
     struct failure *failure);
+
+/*
+ * To be called often while measuring, with the measurement: looks at images that targets loaded
+ * since, and takes to exit sites if one of them may unwind the stack.
+ */
+void measure_tick(void *measurement);
 
 /* Detaches and gives what was measured. */
 int measure_finish(

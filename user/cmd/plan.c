@@ -287,20 +287,25 @@ static void print_left_out(const struct plan *plan)
 static void print_text(const struct view *view)
 {
 	const struct plan *plan = view->plan;
-	size_t emulated = 0;
+	const struct plan_site *previous = NULL;
+	size_t emulated = 0, shown = 0;
 
 	for (uint32_t at = 0; at < plan->sites.count; at++) {
 		const struct plan_site *site = &plan->sites.items[at];
 
-		if (!at || site->host != site[-1].host || site->image != site[-1].image)
+		if (!(site->roles & (SITE_ENTRY | SITE_LINE | SITE_EXIT)))
+			continue; /* it stands by, or serves lprof itself */
+		shown++;
+		if (!previous || site->host != previous->host || site->image != previous->image)
 			print_heading(view, site);
+		previous = site;
 		print_site(view, at);
 		emulated += site_is_emulated(site);
 	}
 	print_left_out(plan);
 	printf("\n%zu functions, %zu sites, %zu of them (%.1f%%) on emulated instructions\n",
-	    plan->functions.count, plan->sites.count, emulated,
-	    plan->sites.count ? 100.0 * (double)emulated / (double)plan->sites.count : 0.0);
+	    plan->functions.count, shown, emulated,
+	    shown ? 100.0 * (double)emulated / (double)shown : 0.0);
 }
 
 /* ---- The command ---- */

@@ -29,7 +29,9 @@ static int check_process(pid_t pid, struct failure *failure)
 
 static size_t targets_alive(void *context)
 {
-	return engine_count_targets(context);
+	const struct measurement *measurement = context;
+
+	return engine_count_targets(measurement->engine);
 }
 
 static int measure_processes(const struct measure_options *options,
@@ -53,10 +55,9 @@ static int measure_processes(const struct measure_options *options,
 		    "process %d ended while probes were being attached",
 		    (int)options->pids.items[0]);
 	engine_activate(measurement->engine);
-	if (options->follow) {
-		waiting.alive = targets_alive;
-		waiting.context = measurement->engine;
-	}
+	waiting.tick = measurement->target->plan->watches_images ? measure_tick : NULL;
+	waiting.alive = options->follow ? targets_alive : NULL;
+	waiting.context = measurement;
 	error = watch_wait(watch, &waiting, failure);
 	return error ? error : measure_finish(measurement, ret_profile, failure);
 }

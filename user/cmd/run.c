@@ -18,7 +18,8 @@ static int measure_command(const struct measure_options *options, const struct p
 		return error; /* the command never ran: spawn_free() kills it */
 	engine_activate(measurement->engine);
 	(void)spawn_release(spawn, NULL); /* if it was killed meanwhile, waiting tells */
-	error = spawn_wait(spawn, ret_status, failure);
+	error = spawn_wait(spawn, measurement->target->plan->watches_images ? measure_tick : NULL,
+	    measurement, ret_status, failure);
 	if (!error)
 		error = measure_finish(measurement, &profile, failure);
 	if (error)

@@ -223,11 +223,17 @@ static int link_batch_by_perf(struct attach_run *run, const struct batch *batch)
 /* Which program serves a site, and whether it stands in the pass: sessions, sites, returns. */
 enum pass { PASS_SESSION, PASS_SITE, PASS_RETURN, PASS_COUNT };
 
-static bool site_in_pass(const struct plan_site *site, enum attach_method method, enum pass pass)
+static bool site_in_pass(
+    const struct plan_site *site, const struct attach_options *options, enum pass pass)
 {
+	enum attach_method method = options->method;
 	bool returns = (site->roles & SITE_ENTRY) && (site->roles & SITE_RETURN);
 	bool session = returns && method == ATTACH_SESSION;
 
+	if (options->standby)
+		return pass == PASS_SITE && !site->roles && site->standby;
+	if (!site->roles)
+		return false;
 	switch (pass) {
 	case PASS_SESSION:
 		return session;
@@ -245,7 +251,7 @@ static int batch_fill(
 	const uint64_t first = run->options->first_site;
 
 	ARRAY_FOREACH (site, &plan->sites) {
-		if (site->image != image || !site_in_pass(site, run->options->method, pass))
+		if (site->image != image || !site_in_pass(site, run->options, pass))
 			continue;
 		if (ARRAY_APPEND(&batch->offsets, site->offset) ||
 		    ARRAY_APPEND(&batch->cookies, first + (uint64_t)(site - plan->sites.items)))
@@ -285,13 +291,13 @@ static int attach_image(struct attach_run *run, uint32_t image)
 	return 0;
 }
 
-static size_t count_probes(const struct plan *plan, enum attach_method method)
+static size_t count_probes(const struct plan *plan, const struct attach_options *options)
 {
 	size_t probes = 0;
 
 	ARRAY_FOREACH (site, &plan->sites)
 		for (int pass = 0; pass < PASS_COUNT; pass++)
-			probes += site_in_pass(site, method, pass);
+			probes += site_in_pass(site, options, pass);
 	return probes;
 }
 
@@ -328,7 +334,7 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 	    .options = options,
 	    .attachment = attachment,
 	    .failure = failure,
-	    .all = count_probes(plan, options->method),
+	    .all = count_probes(plan, options),
 	};
 	int error = 0;
 

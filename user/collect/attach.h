@@ -12,6 +12,7 @@
 #ifndef LPROF_COLLECT_ATTACH_H
 #define LPROF_COLLECT_ATTACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -31,6 +32,7 @@ struct attach_options {
 	enum attach_method method; /* not BEST: attach_choose() */
 	struct attach_programs programs;
 	pid_t pid;           /* only this process; 0: all */
+	bool standby;        /* the exit sites that stand by, and nothing else */
 	uint32_t first_site; /* the kernel's number of the plan's first site: cookies count on */
 	void (*progress)(void *context, const char *what, size_t done, size_t all); /* or NULL */
 	void *context;

@@ -18,8 +18,14 @@
 #include "collect/engine_state.h"
 #include "collect/libbpf_log.h"
 
-#define PIN_FORK_LINK "follow_fork_link"
-#define PIN_EXIT_LINK "follow_exit_link"
+static const struct {
+	enum kernel_program program;
+	const char *tracepoint, *pin;
+} follows[FOLLOW_COUNT] = {
+    [FOLLOW_EXIT] = {PROGRAM_follow_exit, "sched_process_exit", "follow_exit_link"},
+    [FOLLOW_FORK] = {PROGRAM_follow_fork, "sched_process_fork", "follow_fork_link"},
+    [FOLLOW_EXEC] = {PROGRAM_follow_exec, "sched_process_exec", "follow_exec_link"},
+};
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -57,25 +63,26 @@ static void read_settings(struct engine *engine)
 	}
 }
 
-/* Attaches a program to a tracepoint of the scheduler. */
-static int follow(int program, const char *tracepoint, int *ret_link, struct failure *failure)
+static int follow_processes(struct engine *engine, struct failure *failure)
 {
-	*ret_link = bpf_raw_tracepoint_open(tracepoint, program);
-	if (*ret_link < 0)
-		return failure_set(failure, errno, "cannot follow processes (%s): %s", tracepoint,
-		    strerror(errno));
+	for (int at = 0; at < FOLLOW_COUNT; at++) {
+		int link = bpf_raw_tracepoint_open(
+		    follows[at].tracepoint, engine->kernel.programs[follows[at].program]);
+
+		if (link < 0)
+			return failure_set(failure, errno, "cannot follow processes (%s): %s",
+			    follows[at].tracepoint, strerror(errno));
+		engine->follow_links[at] = link;
+	}
 	return 0;
 }
 
-static int follow_processes(struct engine *engine, struct failure *failure)
+static void follow_close(struct engine *engine)
 {
-	const int *programs = engine->kernel.programs;
-	int error = follow(
-	    programs[PROGRAM_follow_exit], "sched_process_exit", &engine->exit_link, failure);
-
-	return error ? error
-		     : follow(programs[PROGRAM_follow_fork], "sched_process_fork",
-			   &engine->fork_link, failure);
+	for (int at = 0; at < FOLLOW_COUNT; at++) {
+		cleanup_close(&engine->follow_links[at]);
+		engine->follow_links[at] = -1;
+	}
 }
 
 /* ---- Pins ---- */
@@ -129,9 +136,9 @@ static int pin_all(const struct engine *engine, struct failure *failure)
 
 	if (!error)
 		error = kernel_pin(&engine->kernel, engine->pins, failure);
-	if (!error)
-		error = pin_link(engine, engine->exit_link, PIN_EXIT_LINK, failure);
-	return error ? error : pin_link(engine, engine->fork_link, PIN_FORK_LINK, failure);
+	for (int at = 0; at < FOLLOW_COUNT && !error; at++)
+		error = pin_link(engine, engine->follow_links[at], follows[at].pin, failure);
+	return error;
 }
 
 void engine_purge(const char *pins)
@@ -159,7 +166,8 @@ static int engine_new(
 		return failure_set(failure, ENOMEM, "out of memory");
 	engine->options = *options;
 	engine->kernel = KERNEL_OBJECTS_CLOSED;
-	engine->fork_link = engine->exit_link = -1;
+	for (int at = 0; at < FOLLOW_COUNT; at++)
+		engine->follow_links[at] = -1;
 	engine->pins = options->pins ? strdup(options->pins) : NULL;
 	if (options->pins && !engine->pins)
 		return failure_set(failure, ENOMEM, "out of memory");
@@ -240,10 +248,8 @@ int engine_adopt(
 
 	if (!error)
 		error = kernel_adopt(engine->pins, &engine->kernel, failure);
-	if (!error)
-		error = adopt_link(engine, PIN_EXIT_LINK, &engine->exit_link, failure);
-	if (!error)
-		error = adopt_link(engine, PIN_FORK_LINK, &engine->fork_link, failure);
+	for (int at = 0; at < FOLLOW_COUNT && !error; at++)
+		error = adopt_link(engine, follows[at].pin, &engine->follow_links[at], failure);
 	if (!error)
 		error = counters_open(&engine->counters, &engine->kernel, failure);
 	if (error)
@@ -263,8 +269,7 @@ void engine_free(struct engine *engine)
 	if (!engine->pins)
 		engine_stop(engine);
 	engine_free_parts(engine);
-	cleanup_close(&engine->fork_link);
-	cleanup_close(&engine->exit_link);
+	follow_close(engine);
 	counters_close(&engine->counters);
 	kernel_close(&engine->kernel);
 	ARRAY_FOREACH (target, &engine->targets)
@@ -358,7 +363,5 @@ void engine_stop(struct engine *engine)
 		engine->stopped_ns = clock_ns(CLOCK_MONOTONIC);
 	for (uint32_t part = 0; part < engine->parts.count; part++)
 		engine_detach_part(engine, part);
-	cleanup_close(&engine->fork_link);
-	cleanup_close(&engine->exit_link);
-	engine->fork_link = engine->exit_link = -1;
+	follow_close(engine);
 }

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/failure.h"
+#include "base/parse.h"
 #include "model/profile.h"
 #include "target/plan.h"
 
@@ -53,6 +54,9 @@ int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure)
 
 /* How many targets live, children that were followed included. */
 size_t engine_count_targets(const struct engine *engine);
+
+/* Appends the targets that live. */
+int engine_list_targets(const struct engine *engine, pid_array *pids, struct failure *failure);
 
 /* Attaches every site of part 0. */
 int engine_attach(struct engine *engine, struct failure *failure);
@@ -117,6 +121,15 @@ void engine_set_part_rate(struct engine *engine, uint32_t part, uint32_t functio
 /* Whether the part's data belongs into profiles: true from engine_add() on. */
 void engine_show_part(struct engine *engine, uint32_t part, bool shown);
 
+bool engine_part_shown(const struct engine *engine, uint32_t part);
+
+/* Calls `visit` with each process that was ever made a target. */
+void engine_visit_targets(const struct engine *engine,
+    void (*visit)(void *context, pid_t pid, const char *command), void *context);
+
+/* What a hit of a site of this class costs on this machine, 0: not measured. */
+uint64_t engine_price_ns(const struct engine *engine, enum cost_class class);
+
 /* Starts the part's counters from zero; calls that run are calls of the new time. */
 void engine_reset_part(struct engine *engine, uint32_t part);
 
@@ -132,6 +145,21 @@ struct engine_fill {
 	uint32_t functions, functions_max, sites, sites_max, lines, lines_max;
 };
 void engine_fill(const struct engine *engine, struct engine_fill *ret_fill);
+
+/* ---- Images that come later ---- */
+
+/*
+ * Whether return probes of switchable functions are held, because images of a target came or went;
+ * *ret_changes says how often they did. Whoever sees it looks at the targets' images, and then
+ * either releases the returns or switches the parts.
+ */
+bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes);
+
+/* The images of change number `changes` unwind no stacks; a later change holds the returns anew. */
+void engine_release_returns(struct engine *engine, uint32_t changes);
+
+/* From now on the exits of a part's switchable functions are seen at exit sites. */
+int engine_switch_exits(struct engine *engine, uint32_t part, struct failure *failure);
 
 /* ---- Across restarts ---- */
 

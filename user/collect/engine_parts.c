@@ -19,6 +19,7 @@ void engine_part_name(const struct part *part, char name[PART_NAME_MAX])
 static void part_free(struct part *part)
 {
 	attach_free(part->attachment);
+	attach_free(part->exits);
 	free(part);
 }
 
@@ -70,6 +71,20 @@ static void leave_scope(int map, uint32_t pid, uint32_t scopes, uint32_t bits)
 size_t engine_count_targets(const struct engine *engine)
 {
 	return visit_targets(engine, UINT32_MAX, NULL);
+}
+
+int engine_list_targets(const struct engine *engine, pid_array *pids, struct failure *failure)
+{
+	uint32_t key, *previous = NULL;
+
+	for (size_t at = 0; at < TARGETS_MAX; at++) {
+		if (bpf_map_get_next_key(engine->kernel.maps[MAP_targets], previous, &key) < 0)
+			break;
+		if (ARRAY_APPEND(pids, (pid_t)key))
+			return failure_set(failure, ENOMEM, "out of memory");
+		previous = &key;
+	}
+	return 0;
 }
 
 size_t engine_part_targets(const struct engine *engine, uint32_t part)
@@ -252,10 +267,11 @@ static pid_t only_process(const struct engine *engine, const struct part *part)
 	return engine->targets.items[0].pid;
 }
 
-static int attach_sites(struct engine *engine, struct part *part, struct failure *failure)
+static struct attach_options attaching(const struct engine *engine, const struct part *part)
 {
 	const int *programs = engine->kernel.programs;
-	const struct attach_options options = {
+
+	return (struct attach_options){
 	    .method = engine->method,
 	    .programs = {.session = programs[PROGRAM_timing_session],
 		.site = programs[PROGRAM_timing_site],
@@ -265,6 +281,11 @@ static int attach_sites(struct engine *engine, struct part *part, struct failure
 	    .progress = engine->options.progress,
 	    .context = engine->options.context,
 	};
+}
+
+static int attach_sites(struct engine *engine, struct part *part, struct failure *failure)
+{
+	const struct attach_options options = attaching(engine, part);
 
 	/* In a pid namespace BPF sees other ids than we do: only the kernel's filter can tell. */
 	if (!engine->features.has[FEATURE_HOST_PIDS] && scope_bit(part->place.scope)) {
@@ -316,6 +337,37 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 		attach_pins_remove(engine->pins, name);
 	if (part->attachment)
 		attach_close(part->attachment);
+	if (part->exits)
+		attach_close(part->exits);
+}
+
+bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes)
+{
+	*ret_changes = engine->kernel.settings->image_changes;
+	return engine->kernel.settings->hold_returns;
+}
+
+void engine_release_returns(struct engine *engine, uint32_t changes)
+{
+	engine->kernel.settings->hold_returns = 0;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (engine->kernel.settings->image_changes != changes)
+		engine->kernel.settings->hold_returns = 1;
+}
+
+int engine_switch_exits(struct engine *engine, uint32_t at, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	struct attach_options options = attaching(engine, part);
+	int error;
+
+	if (part->exits)
+		return 0;
+	options.standby = true;
+	error = attach_open(part->plan, &options, &part->exits, failure);
+	if (!error)
+		part_switch_exits(part, &engine->counters);
+	return error;
 }
 
 void engine_part_probes(
@@ -387,6 +439,23 @@ void engine_set_rate(struct engine *engine, uint32_t function, double rate)
 void engine_show_part(struct engine *engine, uint32_t part, bool shown)
 {
 	engine->parts.items[part]->shown = shown;
+}
+
+bool engine_part_shown(const struct engine *engine, uint32_t part)
+{
+	return engine->parts.items[part]->shown;
+}
+
+void engine_visit_targets(const struct engine *engine,
+    void (*visit)(void *context, pid_t pid, const char *command), void *context)
+{
+	ARRAY_FOREACH (target, &engine->targets)
+		visit(context, target->pid, target->command);
+}
+
+uint64_t engine_price_ns(const struct engine *engine, enum cost_class class)
+{
+	return engine->costs.before_ns[class] + engine->costs.after_ns[class];
 }
 
 void engine_reset_part(struct engine *engine, uint32_t part)

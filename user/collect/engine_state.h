@@ -16,13 +16,16 @@ struct engine_target {
 	char *command;
 };
 
+/* What of the scheduler's tracepoints the programs follow. */
+enum follow { FOLLOW_EXIT, FOLLOW_FORK, FOLLOW_EXEC, FOLLOW_COUNT };
+
 struct engine {
 	struct engine_options options;
 	char *pins; /* a copy; NULL: none */
 	struct features features;
 	enum attach_method method;
 	struct kernel_objects kernel;
-	int fork_link, exit_link;
+	int follow_links[FOLLOW_COUNT];
 	struct counters counters;
 	struct costs costs;
 	ARRAY(struct part *) parts;

@@ -231,6 +231,7 @@ struct plan_kernel features_plan_kernel(const struct features *features)
 	return (struct plan_kernel){
 	    .rewrites_nop5 = !features->has[FEATURE_KEEPS_NOP5],
 	    .emulates_all_nops = features->has[FEATURE_EMULATES_NOPS],
+	    .hijacks_bystanders = !features->has[FEATURE_UPROBE_SESSION],
 	    .kills_seccomp_returns = !features->has[FEATURE_SECCOMP_RETURNS],
 	};
 }

@@ -32,7 +32,8 @@
 	PROGRAM(timing_site)     \
 	PROGRAM(timing_return)   \
 	PROGRAM(follow_fork)     \
-	PROGRAM(follow_exit)
+	PROGRAM(follow_exit)     \
+	PROGRAM(follow_exec)
 
 enum kernel_map {
 #define MAP(name) MAP_##name,

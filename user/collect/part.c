@@ -80,7 +80,8 @@ static void fill_function(const struct part *part, uint32_t at, volatile struct 
 
 	function->threshold = counters_threshold(planned->rate);
 	function->flags = (planned->lines ? FUNCTION_LINES : 0) |
-			  (planned->exit == PLAN_EXIT_RETURN ? FUNCTION_RETURNS : 0);
+			  (planned->exit == PLAN_EXIT_RETURN ? FUNCTION_RETURNS : 0) |
+			  (planned->switchable ? FUNCTION_HELD : 0);
 	function->entry_line = planned->entry_line == INDEX_NONE
 				   ? INDEX_NONE
 				   : part->place.lines + planned->entry_line;
@@ -121,4 +122,19 @@ void part_close(struct part *part, const struct counters *counters)
 	set_scope(part, counters, true, SCOPE_CLOSED);
 	set_scope(part, counters, false, SCOPE_CLOSED);
 	part->open = false;
+}
+
+void part_switch_exits(const struct part *part, const struct counters *counters)
+{
+	const struct plan *plan = part->plan;
+
+	for (uint32_t at = 0; at < plan->sites.count; at++)
+		if (plan->sites.items[at].standby)
+			__atomic_store_n(&counters->sites[part->place.sites + at].roles,
+			    plan->sites.items[at].roles | plan->sites.items[at].standby,
+			    __ATOMIC_RELEASE);
+	for (uint32_t at = 0; at < plan->functions.count; at++)
+		if (plan->functions.items[at].switchable)
+			__atomic_and_fetch(&counters->functions[part->place.functions + at].flags,
+			    ~(uint32_t)FUNCTION_RETURNS, __ATOMIC_RELEASE);
 }

@@ -27,6 +27,7 @@ struct part {
 	bool open;                     /* its hits count */
 	bool shown;                    /* its data belongs into profiles */
 	struct attachment *attachment; /* NULL: not attached */
+	struct attachment *exits;      /* the exit sites that stood by, once called in */
 };
 
 /* Writes the plan into the tables, closed. -ENOMEM, or 0. */
@@ -35,5 +36,8 @@ int part_fill(const struct part *part, const struct counters *counters);
 /* From here on its hits count, or do not. */
 void part_open(struct part *part, const struct counters *counters);
 void part_close(struct part *part, const struct counters *counters);
+
+/* Its functions' exits are seen at exit sites from now on, no more by return probes. */
+void part_switch_exits(const struct part *part, const struct counters *counters);
 
 #endif

@@ -14,6 +14,8 @@
 #include "base/array.h"
 #include "collect/entry_stop.h"
 
+#define TICK_NS 20000000 /* between two calls of spawn_wait()'s tick */
+
 struct spawn {
 	pid_t pid;
 	bool held;  /* not let go yet: ours to kill */
@@ -261,8 +263,10 @@ int spawn_release(struct spawn *spawn, struct failure *failure)
 	return 0;
 }
 
-int spawn_wait(struct spawn *spawn, int *ret_status, struct failure *failure)
+int spawn_wait(struct spawn *spawn, void (*tick)(void *context), void *context, int *ret_status,
+    struct failure *failure)
 {
+	static const struct timespec period = {.tv_nsec = TICK_NS};
 	sigset_t waited;
 
 	sigemptyset(&waited);
@@ -281,7 +285,9 @@ int spawn_wait(struct spawn *spawn, int *ret_status, struct failure *failure)
 			spawn->ended = true;
 			break;
 		}
-		signal = sigwaitinfo(&waited, &info);
+		signal = sigtimedwait(&waited, &info, tick ? &period : NULL);
+		if (tick)
+			tick(context);
 		/* What the terminal sends (si_code > 0) reaches the whole group by itself. */
 		if (signal > 0 && signal != SIGCHLD && info.si_code <= 0)
 			kill(spawn->pid, signal);

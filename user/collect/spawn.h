@@ -45,9 +45,10 @@ int spawn_release(struct spawn *spawn, struct failure *failure);
 /*
  * Waits for the command's end, passing on signals that were sent to lprof alone (not those that the
  * terminal sends to the whole process group). Gives its status as a shell has it: 128+N for signal
- * N.
+ * N. Calls `tick`, unless NULL, some dozen times a second meanwhile.
  */
-int spawn_wait(struct spawn *spawn, int *ret_status, struct failure *failure);
+int spawn_wait(struct spawn *spawn, void (*tick)(void *context), void *context, int *ret_status,
+    struct failure *failure);
 
 /* Kills a command that was never released; restores the caller's signals. */
 void spawn_free(struct spawn *spawn);

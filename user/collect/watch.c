@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define ASK_ALIVE_MS 100
+#define TICK_MS      20
 
 struct watch {
 	int signals;
@@ -114,6 +115,10 @@ int watch_wait(struct watch *watch, const struct watch_options *options, struct 
 		if (options->duration_ns && now >= end_ms)
 			return 0;
 		timeout_ms = alive ? -1 : ASK_ALIVE_MS;
+		if (options->tick) {
+			options->tick(options->context);
+			timeout_ms = TICK_MS;
+		}
 		if (options->duration_ns && (timeout_ms < 0 || end_ms - now < (uint64_t)timeout_ms))
 			timeout_ms = end_ms - now < INT32_MAX ? (int)(end_ms - now) : INT32_MAX;
 	}

@@ -23,6 +23,7 @@ struct watch_options {
 	uint64_t duration_ns;           /* 0: no limit */
 	size_t (*alive)(void *context); /* targets beyond those opened, asked once these have ended;
 					   NULL: none */
+	void (*tick)(void *context);    /* called some dozen times a second; NULL: none */
 	void *context;
 };
 

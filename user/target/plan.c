@@ -86,6 +86,8 @@ static const char *return_probes_forbidden(const struct builder *builder)
 		return "an image of the target switches stacks (sigaltstack, swapcontext)";
 	if (builder->options->shadow_stack)
 		return "the target has a shadow stack";
+	if (builder->options->kernel.hijacks_bystanders)
+		return "without sessions a return probe strikes every process";
 	if (builder->options->kernel.kills_seccomp_returns)
 		return "this kernel kills processes under seccomp at a return probe";
 	return NULL;
@@ -116,15 +118,16 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 	function->exit_reason = return_probes_forbidden(builder);
 	if (function->exit_reason)
 		return 0;
-	function->exit = PLAN_EXIT_RETURN;
-	function->exit_reason = "no image of the target unwinds the stack";
-	if (!(traits & IMAGE_UNWINDS))
-		return 0;
 	if (!source_goes_elsewhere(builder, source, &goes))
 		return -ENOMEM;
-	function->exit = goes ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
-	function->exit_reason = goes ? "an image of the target unwinds the stack"
-				     : "it makes no calls, so nothing unwinds through it";
+	function->exit = goes && traits & IMAGE_UNWINDS ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
+	function->switchable = goes && function->exit == PLAN_EXIT_RETURN;
+	if (!goes)
+		function->exit_reason = "it makes no calls, so nothing unwinds through it";
+	else
+		function->exit_reason = function->switchable
+					    ? "no image of the target unwinds the stack"
+					    : "an image of the target unwinds the stack";
 	return 0;
 }
 
@@ -389,6 +392,29 @@ static void summarize(struct plan *plan)
 
 /* ---- The whole ---- */
 
+/* Whoever may have to switch must hear of new images before their code runs. */
+static int watch_images(struct builder *builder, const struct selection_image *images)
+{
+	const struct plan_options *options = builder->options;
+	struct plan_site site = {
+	    .image = options->loader_image,
+	    .address = options->loader_address,
+	    .function = NO_FUNCTION,
+	    .roles = SITE_IMAGES,
+	    .cost = COST_STEPPED,
+	};
+	bool needed = false;
+
+	ARRAY_FOREACH (function, &builder->plan->functions)
+		needed |= function->switchable;
+	builder->plan->watches_images = needed;
+	if (!needed || !options->loader_address)
+		return 0;
+	if (image_index_offset(images[site.image].index, site.address, &site.offset))
+		return 0;
+	return ARRAY_APPEND(&builder->plan->sites, site);
+}
+
 static int plan_images(struct builder *builder, const struct selection_image *images,
     size_t image_count, const struct selection *selection)
 {
@@ -434,6 +460,8 @@ int plan_build(const struct selection_image *images, size_t image_count,
 		plan->strings = strings_new();
 	if (plan && plan->strings)
 		error = plan_images(&builder, images, image_count, selection);
+	if (!error)
+		error = watch_images(&builder, images);
 	if (!error)
 		error = put_in_order(plan);
 	if (error)

@@ -22,8 +22,9 @@ enum plan_exit { PLAN_EXIT_AUTO, PLAN_EXIT_RETURN, PLAN_EXIT_SITES };
 
 /* What of the kernel decides about sites (collect/features.h finds out). */
 struct plan_kernel {
-	bool rewrites_nop5;     /* 5-byte NOPs become calls: 6.18 to 7.1 */
-	bool emulates_all_nops; /* 6.18: other NOP forms are emulated too */
+	bool rewrites_nop5;      /* 5-byte NOPs become calls: 6.18 to 7.1 */
+	bool emulates_all_nops;  /* 6.18: other NOP forms are emulated too */
+	bool hijacks_bystanders; /* no sessions: a return probe cannot be declined for a process */
 	bool
 	    kills_seccomp_returns; /* 6.11 to 6.13: processes under seccomp die at a return probe */
 };
@@ -31,6 +32,10 @@ struct plan_kernel {
 struct plan_options {
 	enum plan_exit exit;
 	uint32_t traits; /* enum image_language_traits of all images of the target, or'ed */
+	/* Where the dynamic linker tells of new images (_dl_debug_state): an index into the images
+	 * and an address in that one. Address 0: the target loads none. */
+	uint32_t loader_image;
+	uint64_t loader_address;
 	bool
 	    shadow_stack; /* some target has one: no return probes, none on calls (KERNEL.md 3.6) */
 	struct plan_kernel kernel;
@@ -41,9 +46,10 @@ struct plan_site {
 	uint64_t address, offset;
 	uint32_t function; /* plan function id of the host, or NO_FUNCTION */
 	uint32_t host;     /* copy index in the image's index */
-	uint16_t roles;    /* enum site_role */
-	uint8_t cost;      /* enum cost_class */
-	uint8_t moved;     /* bytes from the statement's address to the site's */
+	uint16_t roles;   /* enum site_role; 0: attached only when functions switch to exit sites */
+	uint16_t standby; /* roles that come when they do */
+	uint8_t cost;     /* enum cost_class */
+	uint8_t moved;    /* bytes from the statement's address to the site's */
 	uint8_t charge_count;
 	int32_t stack_offset; /* bytes from the stack pointer up to the return address */
 	struct charge charges[CHARGES_MAX];
@@ -75,6 +81,7 @@ struct plan_function {
 	double rate;
 	enum plan_exit exit;     /* RETURN or SITES; AUTO: no machine copy, nothing to exit */
 	const char *exit_reason; /* why */
+	bool switchable;         /* to exit sites, should an image come that unwinds the stack */
 	uint32_t entry_line;     /* line id charged from entry on, or INDEX_NONE */
 	uint32_t inlined_copies;
 	uint32_t first_line, line_count;
@@ -103,6 +110,7 @@ struct plan {
 	ARRAY(struct plan_count) counts;
 	ARRAY(struct plan_left_out) left_out;
 	bool has_lines;
+	bool watches_images; /* some function would have to switch to exit sites */
 };
 
 /* Images not opened (index NULL) are ignored. Fails only for want of memory or ids. */

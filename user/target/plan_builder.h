@@ -19,7 +19,7 @@
 
 /* What will stand at one instruction of the function in hand. */
 struct draft {
-	uint16_t roles;
+	uint16_t roles, standby;
 	uint8_t moved;
 	bool charged; /* `charges` are computed */
 	uint8_t charge_count;

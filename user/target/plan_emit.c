@@ -31,6 +31,7 @@ static int emit_site(struct builder *builder, uint32_t at, uint32_t *ret_site)
 		return builder_leave_out(builder, instruction->address, INDEX_NONE,
 		    "outside the file's executable segments");
 	site.roles = draft->roles;
+	site.standby = draft->standby;
 	site.moved = draft->moved;
 	site.cost = cost_of(instruction, draft->roles);
 	site.stack_offset = draft->stack_offset;
@@ -78,7 +79,7 @@ int plan_emit(struct builder *builder)
 		return -ENOMEM;
 	for (uint32_t at = 0; at < count; at++) {
 		site_of[at] = INDEX_NONE;
-		if (!builder->drafts[at].roles)
+		if (!builder->drafts[at].roles && !builder->drafts[at].standby)
 			continue;
 		error = emit_site(builder, at, &site_of[at]);
 		if (error)

@@ -112,12 +112,14 @@ static bool is_exit(const struct builder *builder, const struct instruction *ins
 	}
 }
 
-static int place_exits(struct builder *builder)
+/* Where returns are probed for now, the exit sites stand by. */
+static int place_exits(struct builder *builder, bool stand_by)
 {
 	for (uint32_t at = 0; at < builder->flow.instructions.count; at++) {
 		const struct instruction *instruction = &builder->flow.instructions.items[at];
 		struct draft *draft = &builder->drafts[at];
 		bool by_flags = instruction->condition != 0xff;
+		uint16_t roles = SITE_EXIT;
 		int error = 0;
 
 		if (!is_exit(builder, instruction))
@@ -128,16 +130,18 @@ static int place_exits(struct builder *builder)
 		else if (instruction->kind == INSTRUCTION_BRANCH && !by_flags)
 			error = builder_leave_out(builder, instruction->address, INDEX_NONE,
 			    "a conditional jump out of the function that tests no flags");
-		else
-			draft->roles |= SITE_EXIT;
+		else if (instruction->kind == INSTRUCTION_BRANCH)
+			roles |= SITE_CONDITIONAL | instruction->condition << SITE_CONDITION_SHIFT;
 		if (error)
 			return error;
-		if (draft->roles & SITE_EXIT && instruction->kind == INSTRUCTION_BRANCH)
-			draft->roles |= SITE_CONDITIONAL | instruction->condition
-							       << SITE_CONDITION_SHIFT;
-		if (draft->roles & SITE_EXIT &&
-		    builder->index->copies.items[builder->copy].kind == COPY_PART)
-			draft->roles |= SITE_PART;
+		if (instruction->refused || (instruction->kind == INSTRUCTION_BRANCH && !by_flags))
+			continue;
+		if (builder->index->copies.items[builder->copy].kind == COPY_PART)
+			roles |= SITE_PART;
+		if (stand_by)
+			draft->standby = roles;
+		else
+			draft->roles |= roles;
 	}
 	return 0;
 }
@@ -154,5 +158,9 @@ int plan_entries(struct builder *builder)
 		if (error || builder->entry_site == FLOW_NONE)
 			return error;
 	}
-	return exits_by_return(builder) ? 0 : place_exits(builder);
+	if (!exits_by_return(builder))
+		return place_exits(builder, false);
+	if (builder->plan->functions.items[builder->function].switchable)
+		return place_exits(builder, true);
+	return 0;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/strings.h"
+
 #define PROC "/proc"
 
 static int add_images(struct target_plan *target, struct failure *failure)
@@ -52,14 +54,14 @@ static int open_file(const struct process_image *file, struct failure *failure)
 	return fd;
 }
 
-static int open_image(void *context, struct selection_image *image, struct failure *failure)
+static int open_as(struct target_plan *target, struct selection_image *image, bool symbols_only,
+    struct failure *failure)
 {
-	struct target_plan *target = context;
 	const struct process_image *file =
 	    &target->files.images.items[image - target->images.items];
 	CLEANUP_CLOSE int fd = open_file(file, failure);
 	char root[64];
-	const struct image_index_options options = {
+	const struct image_index_options options = {.symbols_only = symbols_only,
 	    .root = file->pid ? root_of(file->pid, root, sizeof(root)) : ""};
 	int error;
 
@@ -72,6 +74,47 @@ static int open_image(void *context, struct selection_image *image, struct failu
 	if (*image->index->soname)
 		image->soname = image->index->soname;
 	return 0;
+}
+
+static int open_image(void *context, struct selection_image *image, struct failure *failure)
+{
+	return open_as(context, image, false, failure);
+}
+
+static bool is_loader(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	return string_starts(name, "ld-linux") || string_starts(name, "ld-musl") ||
+	       string_starts(name, "ld.so") || string_starts(name, "ld-2.");
+}
+
+/* The function that the dynamic linker calls for debuggers whenever images came or went (r_brk of
+ * <link.h>); 0: not found. */
+static uint64_t loader_word(const struct image_index *index)
+{
+	ARRAY_FOREACH (alias, &index->aliases)
+		if (!strcmp(alias->name, "_dl_debug_state"))
+			return index->copies.items[alias->copy].entry;
+	ARRAY_FOREACH (copy, &index->copies)
+		if (!strcmp(copy->linkage_name, "_dl_debug_state"))
+			return copy->entry;
+	return 0;
+}
+
+/* A target whose dynamic linker tells nothing may load anything unseen. */
+static void find_loader(struct target_plan *target, struct plan_options *planning)
+{
+	ARRAY_FOREACH (image, &target->images) {
+		if (!is_loader(image->path))
+			continue;
+		if (image->index || !open_as(target, image, true, NULL))
+			planning->loader_address = loader_word(image->index);
+		planning->loader_image = (uint32_t)(image - target->images.items);
+		if (!planning->loader_address)
+			planning->traits |= IMAGE_UNWINDS;
+		return;
+	}
 }
 
 /*
@@ -139,6 +182,8 @@ static int build(struct target_plan *target, const struct target_request *reques
 		    "LPROF_PROFILE (lprof.h)");
 	if (planning.exit == PLAN_EXIT_AUTO)
 		planning.traits = gather_traits(target) | (request->foreign ? IMAGE_UNWINDS : 0);
+	if (planning.exit == PLAN_EXIT_AUTO && !planning.traits)
+		find_loader(target, &planning);
 	error = plan_build(target->images.items, target->images.count, &target->selection,
 	    &planning, &target->plan, failure);
 	if (error)
@@ -148,6 +193,27 @@ static int build(struct target_plan *target, const struct target_request *reques
 		    target->plan->left_out.count ? target->plan->left_out.items[0].reason
 						 : "it has no machine code");
 	return 0;
+}
+
+bool target_plan_unwinds(const pid_t *pids, size_t count)
+{
+	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
+
+	if (!target)
+		return true;
+	for (size_t at = 0; at < count; at++) {
+		struct process_images files = {0};
+
+		/* one that has ended brings nothing any more */
+		if (process_images_read(PROC, &pids[at], 1, &files, NULL))
+			continue;
+		ARRAY_FOREACH (file, &files.images)
+			if (ARRAY_APPEND(&target->files.images, *file))
+				return true;
+		files.images.count = 0;
+		process_images_fini(&files);
+	}
+	return add_images(target, NULL) || gather_traits(target);
 }
 
 int target_plan_open(const pid_t *pids, size_t count, const struct target_request *request,
