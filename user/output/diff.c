@@ -198,8 +198,8 @@ static void print_json_lines(struct json_stream *json, const struct diff_functio
 		json_signed(json, "delta_ns",
 		    profile_sum_ns(line->new ? line->new->total_ns : 0,
 			line->base ? -line->base->total_ns : 0));
-		json_bool(json, "time_changed", line->time_changed);
-		json_bool(json, "hits_changed", line->hits_changed);
+		json_boolean(json, "time_changed", line->time_changed);
+		json_boolean(json, "hits_changed", line->hits_changed);
 		json_close(json);
 	}
 	json_close(json);
@@ -226,7 +226,7 @@ void diff_print_json(const struct profile_diff *diff, FILE *stream)
 		json_signed(&json, "delta_ns",
 		    profile_sum_ns(function->new ? function->new->total_ns : 0,
 			function->base ? -function->base->total_ns : 0));
-		json_bool(&json, "time_changed", function->time_changed);
+		json_boolean(&json, "time_changed", function->time_changed);
 		print_json_lines(&json, function);
 		json_close(&json);
 	}

@@ -132,7 +132,7 @@ static void write_functions(struct json_stream *json, const struct profile *prof
 		write_times(json, function);
 		json_text(json, "exit", exit_names[function->exit]);
 		json_real(json, "rate", function->rate);
-		json_bool(json, "lines_measured", function->lines_measured);
+		json_boolean(json, "lines_measured", function->lines_measured);
 		json_unsigned(json, "inlined_copies", function->inlined_copies);
 		write_accounting(json, &function->accounting);
 		write_omissions(json, i, &next_omission);

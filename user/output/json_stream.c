@@ -102,7 +102,7 @@ void json_real(struct json_stream *json, const char *key, double number)
 	fputs(shortest, json->file);
 }
 
-void json_bool(struct json_stream *json, const char *key, bool value)
+void json_boolean(struct json_stream *json, const char *key, bool value)
 {
 	begin_member(json, key);
 	fputs(value ? "true" : "false", json->file);

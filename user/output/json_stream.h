@@ -30,7 +30,7 @@ void json_text(struct json_stream *json, const char *key, const char *text); /* 
 void json_unsigned(struct json_stream *json, const char *key, uint64_t number);
 void json_signed(struct json_stream *json, const char *key, int64_t number);
 void json_real(struct json_stream *json, const char *key, double number); /* NaN, infinity: null */
-void json_bool(struct json_stream *json, const char *key, bool value);
+void json_boolean(struct json_stream *json, const char *key, bool value);
 void json_null(struct json_stream *json, const char *key);
 
 #endif
