@@ -32,4 +32,23 @@ struct registers {
 	__u64 orig_rax, rip, cs, flags, rsp, ss;
 };
 
+/*
+ * To stand first in every program on uprobes that has 64 bytes of stack or more. From Linux 6.13
+ * the kernel would give it a stack of the CPU's, which is meant for programs that never meet
+ * themselves there (a76ab5731e32, "bpf: Find eligible subprogs for private stack support"). On
+ * uprobes they do: the thread is preempted in the middle, the next one hits, and both write the
+ * same variables. Where the kernel preempts (Debian's from 7.0) that ends in an Oops [M: 7.3,
+ * threads on 2 CPUs]. Programs with a tail call keep the thread's own stack. This one is never
+ * reached: the verifier finds that out after it has taken note of it, and removes it.
+ */
+#ifdef __bpf__
+#define STAY_ON_THREAD_STACK()                            \
+	__asm__ volatile("r0 = 0\n\t"                     \
+			 "if r0 == 0 goto +1\n\t"         \
+			 "call 12 /* bpf_tail_call */" :: \
+			     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
+#else /* the tests' */
+#define STAY_ON_THREAD_STACK() ((void)0)
+#endif
+
 #endif

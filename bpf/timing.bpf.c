@@ -573,6 +573,7 @@ static __always_inline void handle_return(struct registers *registers)
 SEC("kprobe")
 int timing_session(struct registers *registers)
 {
+	STAY_ON_THREAD_STACK();
 	if (registers->rip == bpf_get_func_ip(registers))
 		return handle_site(registers) == ENTRY_AWAITS_RETURN ? 0 : 1;
 	handle_return(registers);
@@ -583,6 +584,7 @@ int timing_session(struct registers *registers)
 SEC("kprobe")
 int timing_site(struct registers *registers)
 {
+	STAY_ON_THREAD_STACK();
 	handle_site(registers);
 	return 0;
 }
@@ -591,6 +593,7 @@ int timing_site(struct registers *registers)
 SEC("kprobe")
 int timing_return(struct registers *registers)
 {
+	STAY_ON_THREAD_STACK();
 	handle_return(registers);
 	return 0;
 }
