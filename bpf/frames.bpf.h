@@ -14,8 +14,8 @@
  *
  * An *adopted* frame is pushed by a line of a function whose entry was not seen: it was running
  * before measuring began, or (a *carrier*, function NO_FUNCTION) it was not asked for and only
- * hosts inlined code of functions that were. Adopted frames carry lines' time and are in no
- * account.
+ * hosts inlined code of functions that were, until a site without charges says that it does no
+ * longer. Adopted frames carry lines' time and are in no account.
  *
  * Time within a frame is partitioned at line sites. A stay begins at one (or at the entry) and ends
  * at the frame's next hit; its time goes to the charges of the site where it began. `since` and
@@ -53,10 +53,7 @@ struct frame {
 		__u64 entered;        /* virtual time */
 		__u64 return_address; /* of an untimed root */
 	};
-	union {
-		__u64 cost_entered; /* the thread's cost sum at entry */
-		__u64 caller;       /* of a carrier: the function that runs below it */
-	};
+	__u64 cost_entered;   /* the thread's cost sum at entry */
 	__u64 since;          /* virtual time at which the present stay began */
 	__u64 children;       /* virtual time taken by measured callees and inlined functions */
 	__u64 children_since; /* `children` when the present stay began */
@@ -83,6 +80,8 @@ struct thread {
 	__u64 ended;   /* stack pointer of the last call that returned */
 	__u64 sp;      /* of the present hit */
 	__u64 now;     /* virtual time of the present hit */
+	/* Of a thread's own: the goroutine that it runs, 0: none. Of a goroutine's: its g. */
+	__u64 goroutine;
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];
 };
@@ -104,6 +103,45 @@ struct {
 	__type(key, int);
 	__type(value, struct far_frames);
 } far_frames SEC(".maps");
+
+/*
+ * In Go programs goroutines own frames, not the threads that happen to run them. Their stacks move
+ * as they grow, so their stack pointers are kept as distances from the stack's upper end. They have
+ * no far part. User space sizes the map; one entry where no image is Go's.
+ */
+struct goroutine_key {
+	__u64 g;
+	__u64 process;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct goroutine_key);
+	__type(value, struct thread);
+} goroutines SEC(".maps");
+
+/* What a new goroutine starts as: too large for a program's stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct thread);
+} empty_thread SEC(".maps");
+
+/* Whose frames the present hit works on: the current thread's, or those of the goroutine it runs.
+ */
+static __always_inline struct thread *thread_now(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct goroutine_key key = {.process = bpf_get_current_pid_tgid() >> 32};
+
+	if (!thread || !thread->goroutine)
+		return thread;
+	key.g = thread->goroutine;
+	return bpf_map_lookup_elem(&goroutines, &key);
+}
 
 /* The stack a hit works on. `far` is NULL until the thread first goes so deep. */
 struct stack {
@@ -141,21 +179,16 @@ static __always_inline struct frame *frame_top(const struct stack *stack)
 
 /* ---- Activations: is a function on the stack already? ---- */
 
-/* Whether another function than the host is inlined at a site: the one given, or any. */
-#define ANY_FUNCTION NO_FUNCTION
-
+/* Whether the function is inlined at a site of its host, another function. */
 __noinline int site_inlines(__u32 id, __u32 host, __u32 function)
 {
 	const struct site *site = bpf_map_lookup_elem(&sites, &id);
 
 	if (!site)
 		return 0;
-	for (__u32 at = 0; at < CHARGES_MAX && at < site->charge_count; at++) {
-		__u32 charged = site->charges[at].function;
-
-		if (charged != host && (function == ANY_FUNCTION || charged == function))
-			return 1;
-	}
+	for (__u32 at = 0; at < CHARGES_MAX && at < site->charge_count; at++)
+		if (site->charges[at].function == function)
+			return function != host;
 	return 0;
 }
 
@@ -192,8 +225,8 @@ __noinline int scan_frames(
 __noinline int function_on_stack(__u32 function)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct far_frames *far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	struct thread *thread = thread_now();
 	int found = SCAN_CONTINUES;
 
 	if (!thread)
@@ -234,14 +267,6 @@ static __always_inline void activation_release(struct thread *thread, __u32 func
 		thread->unclaimed--;
 }
 
-/* Enters a new frame's function into the activations; must precede the push. Gives its flags. */
-static __always_inline __u32 frame_claim(struct thread *thread, __u32 function)
-{
-	__u32 flags = function_is_active(thread, function) ? 0 : FRAME_OUTERMOST;
-
-	return flags | (activation_claim(thread, function) ? FRAME_CLAIMED : 0);
-}
-
 /*
  * While a call that inlined code makes is on the stack, the inlined functions are active as well:
  * their own frames, or inlined copies, further down are not outermost. Gives the flags of the
@@ -274,6 +299,27 @@ __noinline int inlined_release(struct thread *thread, __u32 id, __u32 host, __u3
 	return 0;
 }
 
+/*
+ * Enters a frame of the function (NO_FUNCTION: of a carrier) into the activations, which is to be
+ * pushed over `top`. Gives the frame's flags.
+ */
+static __always_inline __u32 frame_claim(
+    struct thread *thread, const struct frame *top, __u32 function)
+{
+	bool active = function != NO_FUNCTION && function_is_active(thread, function);
+	__u32 flags = 0;
+
+	if (top && top->flags & FRAME_INLINES) {
+		active = active || site_inlines(top->site, top->function, function);
+		flags = inlined_claim(thread, top->site, top->function);
+	}
+	if (function == NO_FUNCTION)
+		return flags;
+	if (activation_claim(thread, function))
+		flags |= FRAME_CLAIMED;
+	return active ? flags : flags | FRAME_OUTERMOST;
+}
+
 /* ---- Time ---- */
 
 __noinline int charge_line(__u32 line, __s64 total, __s64 self, __u32 outermost)
@@ -303,8 +349,7 @@ __noinline int charge_entry(__u32 function_id, __s64 total, __s64 self, __u32 ou
 
 static __always_inline bool inlined_is_outermost(__u32 function)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	const struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	const struct thread *thread = thread_now();
 
 	return thread && !function_is_active(thread, function);
 }
@@ -360,20 +405,6 @@ __noinline __u32 function_at_site(__u32 id, __u32 host)
 	last = (site->charge_count - 1) & (CHARGES_MAX - 1);
 	barrier_var(last);
 	return site->charges[last].function;
-}
-
-/* The function whose code the frame runs; a carrier's callees are those of whoever runs below it.
- */
-static __always_inline __u32 frame_running(const struct frame *frame)
-{
-	__u32 function;
-
-	if (!frame)
-		return NO_FUNCTION;
-	function = function_at_site(frame->site, frame->function);
-	if (function == NO_FUNCTION && frame->function == NO_FUNCTION)
-		return frame->caller;
-	return function;
 }
 
 __noinline int count_edge(__u32 caller, __u32 callee, __s64 total, __s64 self, __u32 outermost)
@@ -447,7 +478,7 @@ __noinline int count_end(__u32 function, __u32 exited, __s64 total, __s64 self, 
 static __always_inline void count_timed_end(const struct thread *thread, const struct frame *frame,
     struct frame *parent, __u64 until, enum pop_reason reason)
 {
-	__u32 caller = frame_running(parent);
+	__u32 caller = parent ? function_at_site(parent->site, parent->function) : NO_FUNCTION;
 	__s64 cost = thread->cost - frame->cost_entered, total = until - frame->entered;
 	bool outermost = frame->flags & FRAME_OUTERMOST;
 	__s64 self = total - (__s64)frame->children;
@@ -480,15 +511,17 @@ __noinline int stack_pop(
 	frame = thread ? frame_top(&stack) : NULL;
 	if (!frame)
 		return 0;
-	thread->depth--;
 	if (frame->flags & FRAME_RETURNS)
 		thread->returns--;
+	if (!(frame->flags & FRAME_UNTIMED)) {
+		if (reason == POP_DEAD)
+			until = frame_last_sign(frame);
+		frame_end_stay(frame, until); /* while the frame still counts as active */
+	}
+	thread->depth--;
 	if (frame->flags & FRAME_UNTIMED)
 		return 0;
 	parent = frame_top(&stack);
-	if (reason == POP_DEAD)
-		until = frame_last_sign(frame);
-	frame_end_stay(frame, until);
 	if (frame->function != NO_FUNCTION)
 		activation_release(thread, frame->function, frame->flags & FRAME_CLAIMED);
 	if (parent && frame->flags & FRAME_INLINED)
@@ -543,6 +576,8 @@ static __always_inline struct frame *stack_slot(struct stack *stack)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 depth = stack->thread->depth;
 
+	if (depth >= FRAMES_NEAR && stack->thread->goroutine)
+		return NULL;
 	if (depth >= FRAMES_NEAR && !stack->far)
 		stack->far =
 		    bpf_task_storage_get(&far_frames, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

@@ -106,12 +106,50 @@ static __always_inline bool drop_dead_frames(struct thread *thread, struct task_
 	return true;
 }
 
+static __always_inline __u64 read_user_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
+}
+
+#define GO_STACK_TOP (1ull << 62)
+
+/*
+ * The frames of the goroutine whose g is at that address (runtime.g begins with the bounds of its
+ * stack), with the stack pointer made independent of where the stack lies. NULL: it is no
+ * goroutine, or there is no room for it.
+ */
+static __always_inline struct thread *goroutine_get(struct thread *thread, __u64 g, __u64 *sp)
+{
+	struct goroutine_key key = {.g = g, .process = bpf_get_current_pid_tgid() >> 32};
+	__u64 low = read_user_word(g), high = read_user_word(g + 8);
+	struct thread *goroutine, *empty;
+	__u32 zero = 0;
+
+	if (*sp <= low || *sp > high)
+		return NULL;
+	*sp += GO_STACK_TOP - high;
+	thread->goroutine = g;
+	goroutine = bpf_map_lookup_elem(&goroutines, &key);
+	if (goroutine)
+		return goroutine;
+	empty = bpf_map_lookup_elem(&empty_thread, &zero);
+	if (!empty || bpf_map_update_elem(&goroutines, &key, empty, BPF_NOEXIST))
+		return NULL;
+	goroutine = bpf_map_lookup_elem(&goroutines, &key);
+	if (goroutine)
+		goroutine->goroutine = g;
+	return goroutine;
+}
+
 /*
  * Finds the thread of a hit, adds what came before the clock reading to its cost, and drops dead
  * frames. NULL: nothing more to do.
  */
 static __always_inline struct thread *hit_begin(
-    __u32 id, const struct site *site, __u64 sp, __u32 cost_class)
+    __u32 id, const struct site *site, __u64 sp, __u64 g, __u32 cost_class)
 {
 	__u64 clock = bpf_ktime_get_ns();
 	struct shard_counters *counters;
@@ -128,6 +166,13 @@ static __always_inline struct thread *hit_begin(
 	counters = shard_counters_now();
 	if (counters && cost_class < COST_CLASSES)
 		count(&counters->hits[cost_class], 1);
+	if (thread && site->roles & SITE_GO) {
+		thread = goroutine_get(thread, g, &sp);
+		if (!thread)
+			count_loss(LOSS_GOROUTINE);
+	} else if (thread) {
+		thread->goroutine = 0;
+	}
 	if (thread)
 		thread->sp = sp;
 	if (!thread || !drop_dead_frames(thread, task)) {
@@ -159,14 +204,6 @@ static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u
 	if (thread->depth >= FRAMES_NEAR)
 		hit->stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
 	return true;
-}
-
-static __always_inline __u64 read_user_word(__u64 address)
-{
-	__u64 word = 0;
-
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
 }
 
 /* A return probe waits: the kernel's trampoline, the start of a page, is the return address. */
@@ -293,17 +330,10 @@ static __always_inline enum entry_outcome push_untimed(
 	return ENTRY_NOT_TIMED;
 }
 
-/* What a frame to be pushed over the top one is: outermost or not, called from inlined code. */
+/* Gives the flags of a frame that is to be pushed over the top one. */
 static __always_inline __u32 claim_activations(const struct hit *hit)
 {
-	const struct frame *top = frame_top(&hit->stack);
-	__u32 flags = 0;
-
-	if (top && top->flags & FRAME_INLINES)
-		flags = inlined_claim(hit->stack.thread, top->site, top->function);
-	if (hit->site->function != NO_FUNCTION)
-		flags |= frame_claim(hit->stack.thread, hit->site->function);
-	return flags;
+	return frame_claim(hit->stack.thread, frame_top(&hit->stack), hit->site->function);
 }
 
 static __always_inline enum entry_outcome push_timed(
@@ -432,7 +462,6 @@ static __always_inline bool condition_holds(__u64 flags, __u32 condition)
 static __always_inline struct frame *push_adopted(struct hit *hit)
 {
 	bool asked = hit->site->function != NO_FUNCTION;
-	const struct frame *top = frame_top(&hit->stack);
 	const struct function *function = NULL;
 	struct frame *frame;
 	__u32 flags = FRAME_ADOPTED, sampled = hit->site->function;
@@ -455,8 +484,6 @@ static __always_inline struct frame *push_adopted(struct hit *hit)
 		count_loss(LOSS_ADOPTED);
 	frame_init(frame, hit, flags);
 	frame->entered = frame->since = hit->stack.thread->now;
-	if (!asked)
-		frame->caller = frame_running(top);
 	return frame;
 }
 
@@ -475,14 +502,25 @@ static __always_inline struct frame *line_frame(struct hit *hit)
 	return top && line_is_in(hit, top) ? top : push_adopted(hit);
 }
 
-/* An adopted frame whose end nobody saw has ended where another function has its stack pointer. */
-static __always_inline void pop_replaced(const struct hit *hit)
+/*
+ * Pops an adopted frame that has ended: unseen, where another function has its stack pointer; a
+ * carrier, where its inlined code ends.
+ */
+static __always_inline void pop_adopted(const struct hit *hit)
 {
 	const struct frame *top = frame_top(&hit->stack);
+	enum pop_reason reason = POP_DEAD;
 
-	if (top && top->flags & FRAME_ADOPTED && top->sp == hit->stack.thread->sp &&
-	    !line_is_in(hit, top))
-		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
+	if (!top || !(top->flags & FRAME_ADOPTED))
+		return;
+	if (line_is_in(hit, top)) {
+		if (hit->site->function != NO_FUNCTION || hit->site->charge_count)
+			return;
+		reason = POP_ENDED;
+	} else if (top->sp != hit->stack.thread->sp) {
+		return;
+	}
+	stack_pop(hit->stack.thread, hit->stack.far, hit->stack.thread->now, reason);
 }
 
 __noinline int play_line(struct thread *thread, __u32 id)
@@ -492,7 +530,7 @@ __noinline int play_line(struct thread *thread, __u32 id)
 
 	if (!hit_find(hit, thread, id))
 		return 0;
-	pop_replaced(hit);
+	pop_adopted(hit);
 	if (under_untimed(hit))
 		return 0;
 	frame = line_frame(hit);
@@ -538,7 +576,8 @@ static __always_inline int handle_site(struct registers *registers)
 			hold_returns();
 		return ENTRY_NOT_TIMED;
 	}
-	thread = hit_begin(id, site, registers->rsp + site->stack_offset, site->cost);
+	thread =
+	    hit_begin(id, site, registers->rsp + site->stack_offset, registers->r14, site->cost);
 	if (!thread)
 		return ENTRY_NOT_TIMED;
 	roles = site->roles;
@@ -562,7 +601,7 @@ static __always_inline void handle_return(struct registers *registers)
 	if (!site)
 		return;
 	/* The return has popped its address. */
-	thread = hit_begin(id, site, registers->rsp - 8, COST_RETURN);
+	thread = hit_begin(id, site, registers->rsp - 8, 0, COST_RETURN);
 	if (!thread)
 		return;
 	play_exit(thread, id);
@@ -644,7 +683,7 @@ int follow_exit(void *context)
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
 
-	if (thread && settings.gate)
+	if (thread && settings.gate && !thread->goroutine)
 		thread_end_frames(thread, task);
 	if (!BPF_CORE_READ(task, signal, live.counter))
 		bpf_map_delete_elem(&targets, &process);

@@ -23,6 +23,8 @@
 #define HISTOGRAM_OCTAVES  42
 #define HISTOGRAM_BUCKETS  (HISTOGRAM_OCTAVES << HISTOGRAM_SUB_BITS)
 
+#define GOROUTINES_MAX \
+	4096 /* of one Go program, ended ones' places included: they are used again */
 #define SHARDS_MAX  16
 #define TARGETS_MAX 65536 /* processes followed at once */
 #define SCOPES_MAX  32    /* sets of processes measured apart at once: bits of a target's value */

@@ -14,6 +14,8 @@
 	LOSS(DEPTH, "depth", "calls nested deeper than the frame stack")                         \
 	LOSS(RETURNS, "returns",                                                                 \
 	    "calls nested deeper than return probes: their own times end early")                 \
+	LOSS(GOROUTINE, "goroutine",                                                             \
+	    "hits outside any goroutine, or of more goroutines than there is room for")          \
 	LOSS(IMAGES, "images",                                                                   \
 	    "calls made while new images were looked at: their own times end early")             \
 	LOSS(EDGES, "edges", "calls whose caller did not fit the table of callers")              \

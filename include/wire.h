@@ -30,6 +30,7 @@ enum site_role {
 	SITE_LOOP =
 	    1 << 5, /* an ENTRY that a branch of its own function also reaches: no new call */
 	SITE_SILENT = 1 << 6, /* a LINE that only moves time: nobody reads its counter */
+	SITE_GO = 1 << 13,    /* in Go code: the frames are the goroutine's, whose g is in r14 */
 	SITE_IMAGES =
 	    1 << 12, /* the dynamic linker's word that images came or went; nothing else */
 	SITE_CONDITIONAL = 1 << 7, /* an EXIT by a conditional jump: only if its condition holds */

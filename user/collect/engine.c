@@ -199,7 +199,14 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 {
 	const struct engine_options *options = &engine->options;
 	const struct kernel_options kernel = {
-	    .method = engine->method, .counters = &engine->counters, .edges = options->edges};
+	    .method = engine->method,
+	    .counters = &engine->counters,
+	    .edges = options->edges,
+	    /* without a plan, some room for plans to come */
+	    .goroutines = !plan          ? GOROUTINES_MAX / 8
+			  : plan->has_go ? GOROUTINES_MAX
+					 : 1,
+	};
 	const struct counters_capacity capacity = {
 	    .functions = at_least(options->functions, plan ? plan->functions.count : 0),
 	    .sites = at_least(options->sites, plan ? plan->sites.count : 0),

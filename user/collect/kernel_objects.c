@@ -76,6 +76,7 @@ static int size_maps(const struct timing_bpf *skeleton, const struct kernel_opti
 	    {skeleton->maps.line_counters, shards * counters->line_count},
 	    {skeleton->maps.shard_counters, shards},
 	    {skeleton->maps.edges, options->edges ? options->edges : EDGES_MAX},
+	    {skeleton->maps.goroutines, options->goroutines},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {

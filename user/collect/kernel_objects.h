@@ -25,6 +25,8 @@
 	MAP(targets)           \
 	MAP(threads)           \
 	MAP(far_frames)        \
+	MAP(goroutines)        \
+	MAP(empty_thread)      \
 	MAP(data_settings)
 
 #define KERNEL_PROGRAMS(PROGRAM) \
@@ -62,6 +64,7 @@ struct kernel_options {
 	enum attach_method method;       /* not BEST */
 	const struct counters *counters; /* sizes of the tables */
 	uint32_t edges;                  /* 0: EDGES_MAX */
+	uint32_t goroutines;             /* whose frames can be kept at once */
 };
 
 /* Loads the programs that the method needs; settings are zero, but for the layout. */

@@ -215,12 +215,25 @@ static int plan_entry_line(struct builder *builder)
 	return line == INDEX_NONE ? -ENOMEM : 0;
 }
 
+/* Go's assembly code runs on stacks and with registers of its own: nothing tells whose. */
+static bool is_go_assembly(const struct builder *builder, const struct source_function *source)
+{
+	return builder->index->traits & IMAGE_GO &&
+	       (source->file == INDEX_NONE ||
+		   string_ends(builder->index->files.items[source->file], ".s"));
+}
+
 static int plan_copy(struct builder *builder, uint32_t copy)
 {
+	const struct source_function *source =
+	    &builder->index->functions.items[builder->index->copies.items[copy].source];
 	int error;
 
 	builder->copy = copy;
 	builder->function = builder->function_of[builder->index->copies.items[copy].source];
+	if (is_go_assembly(builder, source))
+		return builder_leave_out(builder, builder->index->copies.items[copy].entry,
+		    INDEX_NONE, "assembly code of Go: nothing tells its goroutine");
 	error = flow_build(&builder->flow, builder->index, copy, &builder->kernel);
 	if (error)
 		return error;

@@ -110,6 +110,7 @@ struct plan {
 	ARRAY(struct plan_count) counts;
 	ARRAY(struct plan_left_out) left_out;
 	bool has_lines;
+	bool has_go;         /* some site is in Go code */
 	bool watches_images; /* some function would have to switch to exit sites */
 };
 

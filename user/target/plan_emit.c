@@ -32,6 +32,10 @@ static int emit_site(struct builder *builder, uint32_t at, uint32_t *ret_site)
 		    "outside the file's executable segments");
 	site.roles = draft->roles;
 	site.standby = draft->standby;
+	if (builder->index->traits & IMAGE_GO) {
+		site.roles |= SITE_GO;
+		builder->plan->has_go = true;
+	}
 	site.moved = draft->moved;
 	site.cost = cost_of(instruction, draft->roles);
 	site.stack_offset = draft->stack_offset;
