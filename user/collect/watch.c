@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ASK_ALIVE_MS 100
 #define TICK_MS      20
@@ -40,7 +41,7 @@ static int watch_init(struct watch *watch, const pid_t *pids, size_t count, stru
 	watch->waits = calloc(count + 1, sizeof(*watch->waits));
 	if (!watch->waits)
 		return failure_set(failure, ENOMEM, "out of memory");
-	watch->signals = signalfd(-1, &ending, SFD_CLOEXEC);
+	watch->signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (watch->signals < 0)
 		return failure_set(failure, errno, "cannot wait for signals: %s", strerror(errno));
 	watch->waits[0] = (struct pollfd){.fd = watch->signals, .events = POLLIN};
@@ -129,10 +130,21 @@ bool watch_all_ended(struct watch *watch)
 	return poll_once(watch, 0) == 0;
 }
 
+/* What ended the wait, or came while probes were being removed, must not end lprof itself before it
+ * has reported: pending signals would be delivered once they are unblocked. */
+static void take_signals(const struct watch *watch)
+{
+	struct signalfd_siginfo taken;
+
+	while (watch->signals >= 0 && read(watch->signals, &taken, sizeof(taken)) > 0)
+		;
+}
+
 void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
+	take_signals(watch);
 	for (size_t i = 1; i <= watch->count; i++)
 		if (watch->waits[i].fd >= 0)
 			close(watch->waits[i].fd);
