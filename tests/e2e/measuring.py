@@ -132,7 +132,7 @@ def check_identity(checks, profile, what):
         checks.equal(ended, account["entries"], f"{what}: {function['name']}: ends of calls, beside entries")
         if "calls" in function:
             checks.equal(account["entries"], function["calls"], f"{what}: {function['name']}: entries, beside calls")
-            timed = account["entries"] - account["untimed"] - account["lost"]
+            timed = account["exits"] + account["unwound"]
             checks.equal(function["timed_calls"], timed, f"{what}: {function['name']}: timed calls")
     for key in ("entries", "exits", "open", "unwound", "untimed", "lost"):
         total = sum(function["accounting"][key] for function in profile["functions"])

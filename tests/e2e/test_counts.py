@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""
-Counts are exact. Programs of two compilers at three levels run twice, under lprof and under callgrind,
+"""Counts are exact. Programs of two compilers at three levels run twice, under lprof and under callgrind,
 which counts every instruction: hits of each line are those of the sites that `lprof plan` names for it,
 calls of each function are callgrind's. Then threads, deep recursion and workers, whose calls the
 program knows, with each way to attach and to see exits.

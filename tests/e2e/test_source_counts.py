@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""
-Counts are the source's: at -O0 hits equal gcov's for every plain statement, at -O2 for at least 80% of
+"""Counts are the source's: at -O0 hits equal gcov's for every plain statement, at -O2 for at least 80% of
 Lua's statement lines that gcov says ran, while at most 3% of those that never ran show hits.
 """
 import sys
