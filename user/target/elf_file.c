@@ -21,7 +21,8 @@ static int file_map(const char *path, int fd, struct elf_file *file, struct fail
 		return failure_set(failure, ENOEXEC,
 		    "%s is not an ELF executable or library; name a native program", path);
 	file->size = (size_t)status.st_size;
-	file->map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* Shared: into private mappings the kernel writes the breakpoints of all who probe. */
+	file->map = mmap(NULL, file->size, PROT_READ, MAP_SHARED, fd, 0);
 	if (file->map == MAP_FAILED) {
 		file->map = NULL;
 		return failure_set(failure, errno, "cannot map %s: %s", path, strerror(errno));
