@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 CC := gcc
 CLANG := clang
 BPFTOOL := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
-PACKAGES := libbpf libelf libdw json-c zlib
+PACKAGES := libbpf libelf libdw json-c zlib libsystemd libmicrohttpd
 FUZZ_SECONDS ?= 60
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
@@ -18,13 +18,14 @@ COMMON := -std=gnu11 -D_GNU_SOURCE -DLPROF_VERSION='"$(VERSION)"' -g -Iinclude -
 HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -O2
-LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lZydis -liberty -lpthread -lm
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lZydis -liberty -linih -lpthread -lm
 LINK := -pie -Wl,-z,relro,-z,now,--as-needed
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Iinclude \
 	-idirafter /usr/include/$(shell $(CC) -dumpmachine 2>/dev/null) -MMD -MP
 
 SOURCES := $(wildcard $(patsubst %,user/%/*.c,base model target collect output input control))
 COMMANDS := $(wildcard user/cmd/*.c)
+DAEMON := $(wildcard user/daemon/*.c)
 SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
 tests = $(patsubst %.c,$(1)/%,$(wildcard $(2)))
 UNIT := $(call tests,$(B),tests/unit/test_*.c tests/bpf/test_*.c)
@@ -36,7 +37,7 @@ CHECKS := $(sort $(wildcard tests/checks/check-*))
 WORKLOADS := $(foreach v,gcc-O0 gcc-O2 gcc-O3 clang-O0 clang-O2 clang-O3,\
 	$(patsubst tests/workloads/%.c,$(B)/workloads/$(v)/%,$(wildcard tests/workloads/*.c)))
 
-all: $(B)/liblprof.a $(if $(COMMANDS),$(B)/lprof)
+all: $(B)/liblprof.a $(if $(COMMANDS),$(B)/lprof) $(if $(DAEMON),$(B)/lprofd)
 
 # The program: build/obj is what ships, build/werror proves GCC silent, build/san (clang) serves
 # the sanitized tests and the fuzzers.
@@ -54,6 +55,9 @@ $(B)/liblprof.a $(B)/san/liblprof.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(B)/lprof: $(COMMANDS:%.c=$(B)/obj/%.o) $(B)/liblprof.a
+	$(call say,LINK)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/lprofd: $(DAEMON:%.c=$(B)/obj/%.o) $(B)/liblprof.a
 	$(call say,LINK)
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
@@ -81,7 +85,7 @@ $(B)/workloads/$(1)-$(2)/%: tests/workloads/%.c
 endef
 $(foreach o,O0 O2 O3,$(eval $(call workload,gcc,$(o)))$(eval $(call workload,clang,$(o))))
 workloads: $(WORKLOADS)
-warnings: $(foreach flavour,werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(SOURCES) $(COMMANDS)))
+warnings: $(foreach flavour,werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(SOURCES) $(COMMANDS) $(DAEMON)))
 build-tests: all warnings workloads $(UNIT) $(SANITIZED) $(FUZZERS) $(KERNEL)
 
 check:
@@ -91,6 +95,9 @@ check-fast:
 	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) build-tests; \
 	BUILD_STATUS=$$? B=$(B) LPROF=$(B)/lprof FUZZ_SECONDS=$(or $(CHECK_FUZZ_SECONDS),3) tests/run-tests \
 		$(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --serial $(KERNEL) $(E2E)
+check-kernels:
+	$(Q)deploy/install-deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(KERNEL) $(B)/workloads/gcc-O2/counted && tests/kernels/run $(B)
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
 bench: all
@@ -112,7 +119,7 @@ format:
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all build-tests warnings workloads check check-fast fuzz bench demo install format clean
+.PHONY: all build-tests warnings workloads check check-fast check-kernels fuzz bench demo install format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell test -d $(B) && find $(B) -name '*.d')

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Brings lprofd up, runs its loop, and brings it down.
+#include "control/daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "collect/features.h"
+#include "control/daemon_files.h"
+#include "control/http.h"
+#include "control/methods.h"
+#include "control/state.h"
+
+#define STATE_DIRECTORY "/var/lib/lprofd"
+#define BOOT_ID_PATH    "/proc/sys/kernel/random/boot_id"
+#define TICK_US         1000000ull
+#define EXIT_WAIT_US    100000ull
+
+/* ---- Set up ---- */
+
+static int set_text(char **destination, const char *text, struct failure *failure)
+{
+	*destination = strdup(text);
+	return *destination ? 0 : failure_set(failure, ENOMEM, "out of memory");
+}
+
+static int configure(struct daemon *daemon, struct failure *failure)
+{
+	const struct daemon_options *options = &daemon->options;
+	const char *directory =
+	    options->state_directory ? options->state_directory : getenv("STATE_DIRECTORY");
+	int error = config_init(&daemon->config);
+
+	if (error)
+		return failure_set(failure, ENOMEM, "out of memory");
+	error =
+	    config_read(&daemon->config, options->config ? options->config : CONFIG_PATH, failure);
+	if (!error)
+		error = set_text(
+		    &daemon->state_directory, directory ? directory : STATE_DIRECTORY, failure);
+	if (!error)
+		error = set_text(&daemon->pins,
+		    options->pins ? options->pins : daemon->config.texts[CONFIG_pins], failure);
+	if (!error && asprintf(&daemon->state_path, "%s/state.json", daemon->state_directory) < 0)
+		error = failure_set(failure, ENOMEM, "out of memory");
+	return error;
+}
+
+static int read_boot_id(struct daemon *daemon, struct failure *failure)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	int error = file_read(BOOT_ID_PATH, 4096, &text, &size, failure);
+
+	if (error)
+		return error;
+	snprintf(daemon->boot, sizeof(daemon->boot), "%.*s", (int)strcspn(text, "\n"), text);
+	return 0;
+}
+
+/* One lprofd a state directory. */
+static int lock_state(struct daemon *daemon, struct failure *failure)
+{
+	CLEANUP_FREE char *path = NULL;
+
+	if (mkdir(daemon->state_directory, 0750) < 0 && errno != EEXIST)
+		return failure_set(
+		    failure, errno, "cannot make %s: %s", daemon->state_directory, strerror(errno));
+	if (asprintf(&path, "%s/lock", daemon->state_directory) < 0)
+		return failure_set(failure, ENOMEM, "out of memory");
+	daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (daemon->lock < 0)
+		return failure_set(failure, errno, "cannot open %s: %s", path, strerror(errno));
+	if (flock(daemon->lock, LOCK_EX | LOCK_NB) < 0)
+		return failure_set(
+		    failure, EBUSY, "another lprofd uses %s", daemon->state_directory);
+	return 0;
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* ---- Engine and probes ---- */
+
+static int save_state(void *context, struct failure *failure)
+{
+	const struct daemon *daemon = context;
+	const struct state_input input = {
+	    .probes = &daemon->probes, .boot = daemon->boot, .restarts = daemon->restarts};
+
+	return state_save(&input, daemon->state_path, failure);
+}
+
+static void write_outputs(void *context, const struct probe *probe)
+{
+	daemon_write_outputs(context, probe);
+}
+
+static struct engine_options engine_options_of(const struct daemon *daemon)
+{
+	const uint64_t *numbers = daemon->config.numbers;
+
+	return (struct engine_options){
+	    .correct = true,
+	    .functions = (uint32_t)numbers[CONFIG_functions],
+	    .sites = (uint32_t)numbers[CONFIG_sites],
+	    .lines = (uint32_t)numbers[CONFIG_lines],
+	    .edges = (uint32_t)numbers[CONFIG_callers],
+	    .pins = daemon->pins,
+	};
+}
+
+static void init_probes(struct daemon *daemon)
+{
+	struct features features;
+
+	features_detect(&features);
+	probes_init(&daemon->probes, &(struct probes_options){
+					 .engine = daemon->engine,
+					 .kernel = features_plan_kernel(&features),
+					 .directory = daemon->state_directory,
+					 .save = save_state,
+					 .ended = write_outputs,
+					 .context = daemon,
+				     });
+}
+
+/* What the state file says; a damaged one is put aside and counts as none. */
+static int read_state(const struct daemon *daemon, struct state *state, struct failure *failure)
+{
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *aside = NULL;
+	struct failure damage = {0};
+	size_t size;
+	int error = file_read(daemon->state_path, STATE_SIZE_MAX, &text, &size, &damage);
+
+	*state = (struct state){0};
+	if (error == -ENOENT)
+		return 0;
+	if (!error)
+		error = state_read(daemon->state_path, text, size, state, &damage);
+	if (!error)
+		return 0;
+	if (error == -ENOMEM || asprintf(&aside, "%s.damaged", daemon->state_path) < 0)
+		return failure_set(failure, ENOMEM, "out of memory");
+	log_warning("%s; it is kept as %s, and no probe is known", damage.text, aside);
+	state_fini(state);
+	*state = (struct state){0};
+	if (rename(daemon->state_path, aside) < 0)
+		return failure_set(
+		    failure, errno, "cannot rename %s: %s", daemon->state_path, strerror(errno));
+	return 0;
+}
+
+/* What is pinned belongs to one lprofd, whatever its state directory is. */
+static int lock_pins(struct daemon *daemon, struct failure *failure)
+{
+	cleanup_close(&daemon->pins_lock);
+	daemon->pins_lock = open(daemon->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (daemon->pins_lock >= 0 && flock(daemon->pins_lock, LOCK_EX | LOCK_NB) < 0)
+		return failure_set(failure, EBUSY, "another lprofd uses %s", daemon->pins);
+	return 0; /* not there: nobody's */
+}
+
+/* Goes on where the kernel is. False: there is nothing to go on with. */
+static bool adopt(struct daemon *daemon, struct state *state)
+{
+	const struct engine_options options = engine_options_of(daemon);
+	struct failure failure = {0};
+	int error;
+
+	if (strcmp(state->boot, daemon->boot) != 0 || !state->next_id)
+		error = access(daemon->pins, F_OK) < 0
+			    ? -ENOENT
+			    : failure_set(&failure, ENODATA, "nothing tells what they are");
+	else
+		error = engine_adopt(&options, &daemon->engine, &failure);
+	if (!error) {
+		daemon->restarts = state->restarts + 1;
+		init_probes(daemon);
+		engine_activate(daemon->engine);
+		error = state_adopt(state, &daemon->probes, &failure);
+	}
+	if (!error)
+		return true;
+	if (error != -ENOENT)
+		log_warning(
+		    "what is pinned in %s cannot be gone on with: %s", daemon->pins, failure.text);
+	probes_fini(&daemon->probes);
+	engine_free(TAKE(daemon->engine));
+	return false;
+}
+
+static int load(struct daemon *daemon, struct state *state, struct failure *failure)
+{
+	const struct engine_options options = engine_options_of(daemon);
+	int error;
+
+	engine_purge(daemon->pins);
+	error = engine_open(NULL, &options, &daemon->engine, failure);
+	if (!error)
+		error = lock_pins(daemon, failure);
+	if (error)
+		return error;
+	daemon_remove_plans(daemon);
+	init_probes(daemon);
+	engine_activate(daemon->engine);
+	state_renew(state, &daemon->probes);
+	return 0;
+}
+
+static int open_engine(struct daemon *daemon, struct failure *failure)
+{
+	struct state state CLEANUP(state_fini) = {0};
+	int error = lock_pins(daemon, failure);
+
+	if (!error)
+		error = read_state(daemon, &state, failure);
+	if (!error && !adopt(daemon, &state)) {
+		/* Adopting used the requests up. */
+		state_fini(&state);
+		error = read_state(daemon, &state, failure);
+		if (!error)
+			error = load(daemon, &state, failure);
+	}
+	return error ? error : save_state(daemon, failure);
+}
+
+/* ---- The loop ---- */
+
+static int on_tick(sd_event_source *source, uint64_t now, void *context)
+{
+	struct daemon *daemon = context;
+	struct timespec wall;
+
+	(void)now;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	(void)probes_tick(&daemon->probes, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	daemon_snapshot_if_due(daemon);
+	sd_event_source_set_time_relative(source, TICK_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ON);
+	return 0;
+}
+
+static int on_end(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	(void)info;
+	(void)context;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	struct daemon *daemon = context;
+	struct failure failure = {0};
+
+	(void)source;
+	(void)info;
+	(void)sd_notify(0, "RELOADING=1");
+	if (daemon_read_probes(daemon, &failure))
+		log_error("%s", failure.text);
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int open_events(struct daemon *daemon, struct failure *failure)
+{
+	sigset_t mask;
+	int error = sd_event_new(&daemon->event);
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (error >= 0)
+		error = sd_event_add_signal(daemon->event, NULL, SIGTERM, on_end, daemon);
+	if (error >= 0)
+		error = sd_event_add_signal(daemon->event, NULL, SIGINT, on_end, daemon);
+	if (error >= 0)
+		error = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload, daemon);
+	if (error >= 0)
+		error = sd_event_add_time_relative(daemon->event, &daemon->tick, CLOCK_MONOTONIC,
+		    TICK_US, EXIT_WAIT_US, on_tick, daemon);
+	if (error >= 0)
+		error = sd_event_set_watchdog(daemon->event, true);
+	if (error < 0)
+		return failure_set(failure, -error, "cannot wait for events: %s", strerror(-error));
+	return 0;
+}
+
+/* The socket that systemd listens at for us, named "control" or alone; -1: none. */
+static int inherited_socket(const char *name)
+{
+	CLEANUP_FREE char **names = NULL;
+	int count = sd_listen_fds_with_names(0, &names), found = -1;
+
+	for (int at = 0; at < count; at++) {
+		if (!strcmp(names[at], name))
+			found = SD_LISTEN_FDS_START + at;
+		free(names[at]);
+	}
+	return found;
+}
+
+static int open_server(struct daemon *daemon, struct failure *failure)
+{
+	const struct config *config = &daemon->config;
+	const char *path =
+	    daemon->options.socket ? daemon->options.socket : config->texts[CONFIG_socket];
+	const struct group *group = getgrnam(config->texts[CONFIG_group]);
+	struct server_options options = {
+	    .event = daemon->event,
+	    .socket = inherited_socket("control"),
+	    .clients_max = (unsigned)config->numbers[CONFIG_clients],
+	    .user_clients_max = (unsigned)config->numbers[CONFIG_user_clients],
+	    .calls_per_second = (unsigned)config->numbers[CONFIG_calls_per_second],
+	    .handle = methods_handle,
+	    .gone = methods_gone,
+	    .context = daemon,
+	};
+	int error = 0;
+
+	daemon->group = group ? group->gr_gid : (gid_t)-1;
+	if (options.socket < 0)
+		error = server_listen(path, config->texts[CONFIG_group], &options.socket, failure);
+	return error ? error : server_open(&options, &daemon->server, failure);
+}
+
+static int open_http(struct daemon *daemon, struct failure *failure)
+{
+	struct http_options options = {
+	    .daemon = daemon,
+	    .socket = inherited_socket("metrics"),
+	    .address = daemon->config.texts[CONFIG_metrics_address],
+	    .port = (uint16_t)(daemon->options.metrics_port >= 0
+				   ? daemon->options.metrics_port
+				   : (int)daemon->config.numbers[CONFIG_metrics_port]),
+	};
+
+	return options.port || options.socket >= 0 ? http_open(&options, &daemon->http, failure)
+						   : 0;
+}
+
+static int start(struct daemon *daemon, struct failure *failure)
+{
+	int error = configure(daemon, failure);
+
+	raise_descriptor_limit();
+	if (!error)
+		error = lock_state(daemon, failure);
+	if (!error)
+		error = read_boot_id(daemon, failure);
+	if (!error)
+		error = open_events(daemon, failure);
+	if (!error)
+		error = open_engine(daemon, failure);
+	if (!error)
+		error = daemon_read_probes(daemon, failure);
+	if (!error)
+		error = open_server(daemon, failure);
+	return error ? error : open_http(daemon, failure);
+}
+
+/*
+ * The end that was asked for: probes first, then the profile, then what is pinned. If the profile
+ * cannot be written, the counters stay pinned for the next start.
+ */
+static int finish(struct daemon *daemon)
+{
+	struct failure failure = {0};
+	int error;
+
+	(void)sd_notify(0, "STOPPING=1");
+	engine_stop(daemon->engine);
+	error = daemon_write_profile(daemon, &failure);
+	if (error) {
+		log_error("%s; the counters stay pinned in %s for the next start", failure.text,
+		    daemon->pins);
+		return 1;
+	}
+	ARRAY_FOREACH (probe, &daemon->probes.all)
+		if ((*probe)->active)
+			daemon_write_outputs(daemon, *probe);
+	engine_purge(daemon->pins);
+	return 0;
+}
+
+static void daemon_fini(struct daemon *daemon)
+{
+	server_free(daemon->server);
+	http_free(daemon->http);
+	probes_fini(&daemon->probes);
+	engine_free(daemon->engine);
+	sd_event_source_disable_unref(daemon->tick);
+	sd_event_unref(daemon->event);
+	config_fini(&daemon->config);
+	cleanup_close(&daemon->lock);
+	cleanup_close(&daemon->pins_lock);
+	free(daemon->state_directory);
+	free(daemon->state_path);
+	free(daemon->pins);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon CLEANUP(daemon_fini) = {
+	    .options = *options, .lock = -1, .pins_lock = -1};
+	struct failure failure = {0};
+	int error = start(&daemon, &failure);
+
+	if (!error) {
+		(void)sd_notify(0, "READY=1");
+		log_note("ready");
+		error = sd_event_loop(daemon.event);
+		if (error < 0)
+			failure_set(
+			    &failure, -error, "cannot wait for events: %s", strerror(-error));
+		else
+			return finish(&daemon);
+	}
+	(void)sd_notifyf(0, "STATUS=%s", failure.text);
+	log_error("%s", failure.text);
+	return 1;
+}
+
+int daemon_purge(const struct daemon_options *options)
+{
+	struct daemon daemon CLEANUP(daemon_fini) = {
+	    .options = *options, .lock = -1, .pins_lock = -1};
+	struct failure failure = {0};
+	int error = configure(&daemon, &failure);
+
+	if (!error)
+		error = lock_state(&daemon, &failure);
+	if (!error)
+		error = lock_pins(&daemon, &failure);
+	if (error) {
+		log_error("%s", failure.text);
+		return 1;
+	}
+	engine_purge(daemon.pins);
+	daemon_remove_files(&daemon);
+	return 0;
+}

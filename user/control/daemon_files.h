@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files that lprofd writes, and the probes that it reads. */
+#ifndef LPROF_CONTROL_DAEMON_FILES_H
+#define LPROF_CONTROL_DAEMON_FILES_H
+
+#include "control/daemon.h"
+
+/* The profile of everything, to the configured file (beside the state, unless absolute). */
+int daemon_write_profile(struct daemon *daemon, struct failure *failure);
+
+/* The profile of one probe, to the files that were asked for with it. Failures are logged. */
+void daemon_write_outputs(struct daemon *daemon, const struct probe *probe);
+
+/* Writes a snapshot when its time has come, and removes the oldest beyond the configured number. */
+void daemon_snapshot_if_due(struct daemon *daemon);
+
+/* Sets the probes of /etc/lprof/probes.d/ *.conf; those that stand already are left as they are. */
+int daemon_read_probes(struct daemon *daemon, struct failure *failure);
+
+/* Removes plans, or all that lprofd wrote but profiles. */
+void daemon_remove_plans(const struct daemon *daemon);
+void daemon_remove_files(const struct daemon *daemon);
+
+#endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes what calls are answered with.
+#include "control/methods_reply.h"
+
+#include <string.h>
+
+#define FUNCTIONS_SHOWN 1000 /* and of what is left out */
+
+void reply_begin(struct json_stream *json, FILE *stream)
+{
+	*json = (struct json_stream){.file = stream};
+	json_open(json, NULL, '{', JSON_COMPACT);
+	json_open(json, "parameters", '{', JSON_COMPACT);
+}
+
+void reply_end(struct json_stream *json, bool continues)
+{
+	json_close(json);
+	if (continues)
+		json_boolean(json, "continues", true);
+	json_close(json);
+}
+
+void reply_error(FILE *stream, const char *error, const struct failure *failure)
+{
+	struct json_stream json = {.file = stream};
+	const char *code = strerrorname_np(failure->code);
+
+	json_open(&json, NULL, '{', JSON_COMPACT);
+	json_text(&json, "error", error);
+	json_open(&json, "parameters", '{', JSON_COMPACT);
+	json_text(&json, "code", code ? code : "EIO");
+	json_text(&json, "message", failure->text);
+	json_close(&json);
+	json_close(&json);
+}
+
+void reply_probe(struct json_stream *json, const char *key, const struct probes *probes,
+    const struct probe *probe)
+{
+	size_t functions = 0, sites = 0, builds = 0, targets = 0, all_refused = 0;
+
+	ARRAY_FOREACH (part, &probe->parts) {
+		size_t links, refused;
+
+		engine_part_probes(probes->options.engine, part->number, &links, &refused);
+		functions += part->plan->functions.count;
+		sites += part->plan->sites.count;
+		all_refused += refused;
+		builds++;
+		if (part->phase == PART_ATTACHED && !probe->request.image)
+			targets += engine_part_targets(probes->options.engine, part->number);
+	}
+	json_open(json, key, '{', JSON_COMPACT);
+	json_unsigned(json, "id", probe->id);
+	json_unsigned(json, "user", probe->user);
+	json_boolean(json, "active", probe->active);
+	json_signed(json, "ends_ns", probe->ends_ns);
+	request_write(&probe->request, json);
+	if (probe->problem)
+		json_text(json, "problem", probe->problem);
+	json_unsigned(json, "builds", builds);
+	json_unsigned(json, "functions", functions);
+	json_unsigned(json, "sites", sites);
+	json_unsigned(json, "refused", all_refused);
+	json_unsigned(json, "targets", targets);
+	json_close(json);
+}
+
+struct price {
+	uint64_t entry, exit; /* the dearest of each */
+	unsigned sites;
+};
+
+static void add_price(
+    const struct engine *engine, const struct plan_site *site, struct price *price)
+{
+	uint64_t hit = engine_price_ns(engine, site->cost);
+
+	price->sites++;
+	if (site->roles & SITE_RETURN)
+		hit += engine_price_ns(engine, COST_RETURN);
+	if (site->roles & SITE_ENTRY && hit > price->entry)
+		price->entry = hit;
+	if (site->roles & SITE_EXIT && hit > price->exit)
+		price->exit = hit;
+}
+
+static void write_function(
+    struct json_stream *json, const struct plan_function *function, const struct price *price)
+{
+	static const char *const exits[] = {"none", "return", "sites"};
+
+	json_open(json, NULL, '{', JSON_COMPACT);
+	json_text(json, "name", function->name);
+	json_text(json, "file", function->file);
+	json_unsigned(json, "line", function->line);
+	json_text(json, "exit", exits[function->exit]);
+	json_unsigned(json, "sites", price->sites);
+	json_unsigned(json, "price_ns", price->entry + price->exit);
+	json_close(json);
+}
+
+void reply_functions(
+    struct json_stream *json, const struct probes *probes, const struct probe *probe)
+{
+	const struct plan *plan = probe->parts.items[probe->parts.count - 1].plan;
+	CLEANUP_FREE struct price *prices = calloc(plan->functions.count + 1, sizeof(*prices));
+
+	json_open(json, "functions", '[', JSON_ROWS);
+	ARRAY_FOREACH (site, &plan->sites)
+		if (prices && site->function != NO_FUNCTION)
+			add_price(probes->options.engine, site, &prices[site->function]);
+	for (size_t at = 0; prices && at < plan->functions.count && at < FUNCTIONS_SHOWN; at++)
+		write_function(json, &plan->functions.items[at], &prices[at]);
+	json_close(json);
+}
+
+void reply_left_out(struct json_stream *json, const struct probe *probe)
+{
+	const struct plan *plan = probe->parts.items[probe->parts.count - 1].plan;
+
+	json_open(json, "left_out", '[', JSON_ROWS);
+	for (size_t at = 0; at < plan->left_out.count && at < FUNCTIONS_SHOWN; at++) {
+		const struct plan_left_out *left = &plan->left_out.items[at];
+		const char *name =
+		    left->function == NO_FUNCTION ? "" : plan->functions.items[left->function].name;
+		char text[1024];
+
+		if (left->line)
+			snprintf(text, sizeof(text), "%s %s:%u: %s", name, left->file, left->line,
+			    left->reason);
+		else
+			snprintf(text, sizeof(text), "%s: %s", name, left->reason);
+		json_text(json, NULL, text);
+	}
+	json_close(json);
+}
+
+static size_t count_active(const struct probes *probes)
+{
+	size_t active = 0;
+
+	ARRAY_FOREACH (probe, &probes->all)
+		active += (*probe)->active;
+	return active;
+}
+
+void reply_status(
+    struct json_stream *json, const struct daemon *daemon, const struct profile *profile)
+{
+	struct engine_fill fill;
+
+	engine_fill(daemon->engine, &fill);
+	json_text(json, "version", LPROF_VERSION);
+	json_signed(json, "pid", getpid());
+	json_signed(json, "started_ns", engine_started(daemon->engine));
+	json_unsigned(json, "restarts", daemon->restarts);
+	json_unsigned(json, "probes", count_active(&daemon->probes));
+	json_unsigned(json, "clients", server_clients(daemon->server));
+	json_unsigned(json, "functions", fill.functions);
+	json_unsigned(json, "functions_max", fill.functions_max);
+	json_unsigned(json, "sites", fill.sites);
+	json_unsigned(json, "sites_max", fill.sites_max);
+	json_unsigned(json, "lines", fill.lines);
+	json_unsigned(json, "lines_max", fill.lines_max);
+	json_unsigned(json, "hits", profile->cost.hits);
+	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);
+	json_real(json, "share_of_cpu", profile->cost.share_of_cpu);
+	json_open(json, "losses", '{', JSON_COMPACT);
+	for (int loss = 0; loss < LOSS_COUNT; loss++)
+		if (profile->losses[loss])
+			json_unsigned(json, loss_cause((enum loss)loss), profile->losses[loss]);
+	json_close(json);
+}
+
+void reply_counts(struct json_stream *json, const struct profile *profile)
+{
+	json_open(json, "functions", '[', JSON_ROWS);
+	ARRAY_FOREACH (function, &profile->functions) {
+		json_open(json, NULL, '{', JSON_COMPACT);
+		json_text(json, "name", function->name);
+		json_text(json, "file", function->file);
+		json_unsigned(json, "line", function->line);
+		json_unsigned(json, "calls", function->calls);
+		json_signed(json, "total_ns", function->total_ns);
+		json_signed(json, "self_ns", function->self_ns);
+		json_close(json);
+	}
+	json_close(json);
+}

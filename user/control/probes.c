@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Keeps the wanted probes and has the engine do what they ask.
+#include "control/probes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "control/probes_plan.h"
+
+#define BUILDS_MAX 4 /* of one image attached at once: older ones end */
+
+void probes_init(struct probes *probes, const struct probes_options *options)
+{
+	*probes = (struct probes){.options = *options, .next_id = 1, .next_file = 1};
+}
+
+static void probe_free(struct probe *probe)
+{
+	ARRAY_FOREACH (part, &probe->parts)
+		plan_free(part->plan);
+	ARRAY_FREE(&probe->parts);
+	request_fini(&probe->request);
+	free(probe->problem);
+	free(probe);
+}
+
+void probes_fini(struct probes *probes)
+{
+	ARRAY_FOREACH (probe, &probes->all)
+		probe_free(*probe);
+	ARRAY_FREE(&probes->all);
+}
+
+static int save(const struct probes *probes, struct failure *failure)
+{
+	return probes->options.save(probes->options.context, failure);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+char *probes_plan_path(const struct probes *probes, uint64_t file)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/plan-%llu.json", probes->options.directory,
+		(unsigned long long)file) < 0)
+		return NULL;
+	return path;
+}
+
+struct probe *probes_append(
+    struct probes *probes, struct probe_request *request, uid_t user, uint64_t id)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+
+	if (!probe || ARRAY_APPEND(&probes->all, probe)) {
+		free(probe);
+		return NULL;
+	}
+	probe->id = id;
+	probe->user = user;
+	probe->request = *request;
+	*request = (struct probe_request){0};
+	if (id >= probes->next_id)
+		probes->next_id = id + 1;
+	return probe;
+}
+
+struct probe *probes_find(const struct probes *probes, uint64_t id)
+{
+	ARRAY_FOREACH (probe, &probes->all)
+		if ((*probe)->id == id)
+			return *probe;
+	return NULL;
+}
+
+static struct probe *find_equal(
+    const struct probes *probes, const struct probe_request *request, uid_t user)
+{
+	ARRAY_FOREACH (probe, &probes->all)
+		if ((*probe)->active && (*probe)->user == user &&
+		    request_equal(&(*probe)->request, request))
+			return *probe;
+	return NULL;
+}
+
+/* ---- Parts ---- */
+
+/* A part of the same plan that ended: its place and its counts are taken up again. */
+static bool take_ended_part(
+    struct probes *probes, const struct probe *probe, uint64_t hash, struct probe_part *ret_part)
+{
+	ARRAY_FOREACH (other, &probes->all) {
+		if ((*other)->user != probe->user || ((*other)->active && *other != probe))
+			continue;
+		ARRAY_FOREACH (part, &(*other)->parts) {
+			if (part->phase != PART_ENDED || part->hash != hash)
+				continue;
+			*ret_part = *part;
+			memmove(part, part + 1,
+			    (size_t)((*other)->parts.items + (*other)->parts.count - part - 1) *
+				sizeof(*part));
+			(*other)->parts.count--;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int store_plan(const struct probes *probes, const struct prepared_plan *prepared,
+    uint64_t file, struct failure *failure)
+{
+	CLEANUP_FREE char *path = probes_plan_path(probes, file);
+
+	if (!path)
+		return failure_set(failure, ENOMEM, "out of memory");
+	return file_write_atomically(path, prepared->text, prepared->size, failure);
+}
+
+static struct engine_part_options part_options(const struct probe *probe)
+{
+	return (struct engine_part_options){
+	    .everyone = probe->request.image, .follow = probe->request.follow};
+}
+
+/* Gives the plan a place in the engine: one that an equal plan had, or a new one. */
+static int place_part(struct probes *probes, const struct probe *probe,
+    struct prepared_plan *prepared, struct probe_part *ret_part, struct failure *failure)
+{
+	const struct engine_part_options options = part_options(probe);
+	struct engine *engine = probes->options.engine;
+	int error;
+
+	if (take_ended_part(probes, probe, prepared->hash, ret_part)) {
+		for (size_t at = 0; at < ret_part->plan->images.count; at++)
+			ret_part->plan->images.items[at].fd = prepared->plan->images.items[at].fd;
+		engine_show_part(engine, ret_part->number, true);
+		return engine_revive(engine, ret_part->number, &options, failure);
+	}
+	*ret_part = (struct probe_part){.hash = prepared->hash, .file = probes->next_file++};
+	error = store_plan(probes, prepared, ret_part->file, failure);
+	if (!error)
+		error = engine_add(engine, prepared->plan, &options, &ret_part->number, failure);
+	if (!error)
+		ret_part->plan = TAKE(prepared->plan);
+	return error;
+}
+
+static int add_targets(
+    struct probes *probes, const struct probe *probe, uint32_t part, struct failure *failure)
+{
+	int error = 0;
+
+	ARRAY_FOREACH (pid, &probe->request.pids) {
+		error = engine_add_part_target(probes->options.engine, part, *pid, failure);
+		if (error)
+			break;
+	}
+	return error;
+}
+
+static void forget_descriptors(const struct plan *plan)
+{
+	ARRAY_FOREACH (image, &plan->images)
+		image->fd = -1;
+}
+
+static void end_part(struct probes *probes, struct probe_part *part)
+{
+	if (part->phase != PART_ENDED)
+		engine_detach_part(probes->options.engine, part->number);
+	part->phase = PART_ENDED;
+}
+
+/* The part is durable as "attaching" before a probe stands, and as attached after. */
+static int attach_part(
+    struct probes *probes, struct probe *probe, size_t at, struct failure *failure)
+{
+	struct probe_part *part = &probe->parts.items[at];
+	int error;
+
+	part->phase = PART_ATTACHING;
+	error = save(probes, failure);
+	if (!error)
+		error = add_targets(probes, probe, part->number, failure);
+	if (!error)
+		error = engine_attach_part(probes->options.engine, part->number, failure);
+	if (error) {
+		end_part(probes, part);
+		return error;
+	}
+	part->phase = PART_ATTACHED;
+	return save(probes, failure);
+}
+
+int probes_attach(struct probes *probes, struct probe *probe, struct failure *failure)
+{
+	struct prepared_plan prepared CLEANUP(prepared_plan_fini) = {0};
+	struct probe_part part = {0};
+	int error = prepared_plan_open(probes, &probe->request, &prepared, failure);
+
+	if (!error)
+		error = prepared_plan_check(probes, &prepared, &probe->request, probe, failure);
+	if (!error && ARRAY_RESERVE(&probe->parts, 1))
+		error = failure_set(failure, ENOMEM, "out of memory");
+	if (!error)
+		error = place_part(probes, probe, &prepared, &part, failure);
+	if (error && part.plan) { /* taken from another probe, with its counts */
+		part.phase = PART_ENDED;
+		probe->parts.items[probe->parts.count++] = part;
+	}
+	if (error)
+		return error;
+	part.identity = prepared.identity;
+	probe->parts.items[probe->parts.count++] = part;
+	error = attach_part(probes, probe, probe->parts.count - 1, failure);
+	forget_descriptors(part.plan);
+	return error;
+}
+
+/* ---- Add and remove ---- */
+
+static void set_end(struct probe *probe)
+{
+	uint64_t for_ns = probe->request.for_ns;
+
+	probe->ends_ns =
+	    for_ns ? now_ns() + (int64_t)(for_ns < INT64_MAX / 4 ? for_ns : INT64_MAX / 4) : 0;
+}
+
+static int renew(struct probes *probes, struct probe *probe, struct probe_request *request,
+    struct failure *failure)
+{
+	struct probe_request old = probe->request;
+
+	probe->request = *request;
+	*request = old; /* the caller frees it */
+	set_end(probe);
+	return save(probes, failure);
+}
+
+static void end_probe(struct probes *probes, struct probe *probe)
+{
+	ARRAY_FOREACH (part, &probe->parts)
+		end_part(probes, part);
+	probe->active = false;
+	if (probe->parts.count)
+		probes->options.ended(probes->options.context, probe);
+}
+
+/* What could not be attached leaves nothing to show, but keeps the places it got. */
+static void forget_failed(struct probes *probes, struct probe *probe)
+{
+	end_probe(probes, probe);
+	(void)save(probes, NULL);
+	if (probe->parts.count)
+		return;
+	probes->all.count--; /* it is the last one */
+	probe_free(probe);
+}
+
+int probes_add(struct probes *probes, struct probe_request *request, uid_t user,
+    struct probe **ret_probe, bool *ret_created, struct failure *failure)
+{
+	struct probe *probe = find_equal(probes, request, user);
+	int error;
+
+	*ret_created = !probe;
+	*ret_probe = probe;
+	if (probe)
+		return renew(probes, probe, request, failure);
+	probe = probes_append(probes, request, user, probes->next_id);
+	if (!probe)
+		return failure_set(failure, ENOMEM, "out of memory");
+	probe->active = true;
+	set_end(probe);
+	error = probes_attach(probes, probe, failure);
+	if (error) {
+		forget_failed(probes, probe);
+		return error;
+	}
+	*ret_probe = probe;
+	return 0;
+}
+
+int probes_remove(struct probes *probes, struct probe *probe, struct failure *failure)
+{
+	end_probe(probes, probe);
+	return save(probes, failure);
+}
+
+int probes_reset(struct probes *probes, uid_t user, struct failure *failure)
+{
+	ARRAY_FOREACH (each, &probes->all) {
+		struct probe *probe = *each;
+
+		if (user && probe->user != user)
+			continue;
+		ARRAY_FOREACH (part, &probe->parts) {
+			if (part->phase == PART_ENDED)
+				engine_show_part(probes->options.engine, part->number, false);
+			engine_reset_part(probes->options.engine, part->number);
+		}
+	}
+	return save(probes, failure);
+}
+
+static bool is_named(const struct plan_function *function, const char *pattern)
+{
+	return string_matches(pattern, function->name) ||
+	       string_matches(pattern, function->linkage_name);
+}
+
+size_t probe_set_rate(struct probes *probes, struct probe *probe, const char *function, double rate)
+{
+	size_t changed = 0;
+
+	ARRAY_FOREACH (part, &probe->parts) {
+		for (uint32_t at = 0; at < part->plan->functions.count; at++) {
+			if (function && !is_named(&part->plan->functions.items[at], function))
+				continue;
+			engine_set_part_rate(probes->options.engine, part->number, at, rate);
+			changed++;
+		}
+	}
+	if (!function)
+		ARRAY_FOREACH (spec, &probe->request.specs)
+			spec->rate = rate;
+	return changed;
+}
+
+int probes_select(const struct probes *probes, uid_t user, const struct probe *only,
+    bool **ret_wanted, struct failure *failure)
+{
+	size_t count = 0;
+
+	ARRAY_FOREACH (probe, &probes->all)
+		count += (*probe)->parts.count;
+	/* Parts are numbered in the order they were added, each is some probe's. */
+	*ret_wanted = calloc(count + 1, sizeof(**ret_wanted));
+	if (!*ret_wanted)
+		return failure_set(failure, ENOMEM, "out of memory");
+	ARRAY_FOREACH (probe, &probes->all) {
+		if ((only && *probe != only) || (user && (*probe)->user != user))
+			continue;
+		ARRAY_FOREACH (part, &(*probe)->parts)
+			if (part->number < count)
+				(*ret_wanted)[part->number] = true;
+	}
+	return 0;
+}
+
+/* ---- Time ---- */
+
+static bool processes_ended(const struct probes *probes, const struct probe *probe)
+{
+	if (probe->request.image)
+		return false;
+	ARRAY_FOREACH (part, &probe->parts)
+		if (part->phase == PART_ATTACHED &&
+		    engine_part_targets(probes->options.engine, part->number))
+			return false;
+	return true;
+}
+
+/* Ends what the file no longer holds: parts of its inode when it was changed in place. */
+static void end_overwritten(
+    struct probes *probes, struct probe *probe, const struct file_identity *identity)
+{
+	size_t attached = 0;
+
+	for (size_t at = probe->parts.count; at-- > 0;) {
+		struct probe_part *part = &probe->parts.items[at];
+
+		if (part->phase != PART_ATTACHED)
+			continue;
+		if ((part->identity.device == identity->device &&
+			part->identity.inode == identity->inode) ||
+		    ++attached >= BUILDS_MAX)
+			end_part(probes, part);
+	}
+}
+
+static bool is_attached(const struct probe *probe, const struct file_identity *identity)
+{
+	ARRAY_FOREACH (part, &probe->parts)
+		if (part->phase == PART_ATTACHED && file_identity_equal(&part->identity, identity))
+			return true;
+	return false;
+}
+
+/* Plans an image that was replaced since. True: it was. */
+static bool follow_image(struct probes *probes, struct probe *probe)
+{
+	struct file_identity identity;
+	struct failure failure = {0};
+	struct stat status;
+
+	if (!probe->request.image || stat(probe->request.image, &status) < 0)
+		return false;
+	file_identity_from(&status, &identity);
+	if (is_attached(probe, &identity) || file_identity_equal(&probe->refused, &identity))
+		return false;
+	end_overwritten(probes, probe, &identity);
+	free(TAKE(probe->problem));
+	if (!probes_attach(probes, probe, &failure)) {
+		log_note("probe %llu: %s was replaced, and is planned anew",
+		    (unsigned long long)probe->id, probe->request.image);
+		return true;
+	}
+	probe->refused = identity;
+	probe->problem = strdup(failure.text);
+	log_warning("probe %llu: %s was replaced, and cannot be probed: %s",
+	    (unsigned long long)probe->id, probe->request.image, failure.text);
+	return true;
+}
+
+bool probes_tick(struct probes *probes, int64_t now)
+{
+	bool changed = false;
+
+	/* By index: planning may append. */
+	for (size_t at = 0; at < probes->all.count; at++) {
+		struct probe *probe = probes->all.items[at];
+
+		if (!probe->active)
+			continue;
+		if ((probe->ends_ns && now >= probe->ends_ns) || processes_ended(probes, probe)) {
+			end_probe(probes, probe);
+			(void)save(probes, NULL);
+			changed = true;
+		} else {
+			changed = follow_image(probes, probe) || changed;
+		}
+	}
+	return changed;
+}
