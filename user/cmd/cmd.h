@@ -32,6 +32,13 @@ int cmd_export(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_add(int argc, char **argv);
+int cmd_remove(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_rate(int argc, char **argv);
+int cmd_reset(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_collect(int argc, char **argv);
 
 /*
  * Says on stderr, in one line, how `command` was misused and where help is; with `json` as

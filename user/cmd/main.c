@@ -23,6 +23,13 @@ static const struct command {
     {"diff", cmd_diff},
     {"merge", cmd_merge},
     {"doctor", cmd_doctor},
+    {"add", cmd_add},
+    {"remove", cmd_remove},
+    {"list", cmd_list},
+    {"rate", cmd_rate},
+    {"reset", cmd_reset},
+    {"status", cmd_status},
+    {"collect", cmd_collect},
     {"help", NULL},
 };
 

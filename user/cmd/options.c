@@ -13,6 +13,7 @@
 #define CPU_HZ_DEFAULT 999
 #define CPU_HZ_MAX     100000
 #define MEASURE        (OPTIONS_RUN | OPTIONS_RECORD | OPTIONS_PLAN)
+#define ALL            (MEASURE | OPTIONS_ADD)
 
 /* What the parser carries from option to option. */
 struct parser {
@@ -135,6 +136,12 @@ static int take_duration(struct parser *parser, const char *value)
 	return parse_duration(value, &parser->options->duration_ns);
 }
 
+static int take_image(struct parser *parser, const char *value)
+{
+	parser->options->image = value;
+	return *value ? 0 : -EINVAL;
+}
+
 static int take_json(struct parser *parser, const char *value)
 {
 	(void)value;
@@ -152,35 +159,39 @@ static const struct measure_option {
 	const char *help;
 	const char *wanted; /* what a refused value should have been */
 } option_table[] = {
-    {'f', "function", required_argument, MEASURE, take_functions, "-f SPEC",
+    {'f', "function", required_argument, ALL, take_functions, "-f SPEC",
 	"time these functions: NAME, a glob, FILE.c:LINE or FILE.c:*,\nwith IMAGE: in front for a "
 	"library",
 	"a function's name, a glob, FILE.c:LINE or FILE.c:*"},
-    {'l', "line", required_argument, MEASURE, take_lines, "-l SPEC",
+    {'l', "line", required_argument, ALL, take_lines, "-l SPEC",
 	"time these functions and each of their lines",
 	"a function's name, a glob, FILE.c:LINE or FILE.c:*"},
-    {'p', "pid", required_argument, OPTIONS_RECORD | OPTIONS_PLAN, take_pids, "-p PID[,PID...]",
-	"of these running processes", "process ids with commas between them"},
+    {'p', "pid", required_argument, OPTIONS_RECORD | OPTIONS_PLAN | OPTIONS_ADD, take_pids,
+	"-p PID[,PID...]", "of these running processes", "process ids with commas between them"},
     {'d', "duration", required_argument, OPTIONS_RECORD, take_duration, "-d DURATION",
 	"stop after this time: 500ms, 10s, 5m, 1h", "a time such as 500ms, 10s, 5m or 1h"},
+    {0, "image", required_argument, OPTIONS_ADD, take_image, "--image PATH",
+	"of whoever runs this program or maps this library", "a path"},
+    {0, "for", required_argument, OPTIONS_ADD, take_duration, "--for DURATION",
+	"remove the probe after this time: 500ms, 10s, 5m, 1h",
+	"a time such as 500ms, 10s, 5m or 1h"},
     {0, "cpu", optional_argument, MEASURE, take_cpu, "--cpu[=HZ]",
 	"sample on-CPU time by function and line (999 Hz)", "a frequency from 1 to 100000"},
-    {0, "rate", required_argument, MEASURE, take_rate, "--rate R",
+    {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
     {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",
 	"the most that probes may cost, in percent of one CPU", "a percentage above 0, such as 2"},
-    {0, "exit", required_argument, MEASURE, take_exit, "--exit HOW",
+    {0, "exit", required_argument, ALL, take_exit, "--exit HOW",
 	"see a function end by auto, return (return probes) or\nsites (each of its exits)",
 	"auto, return or sites"},
-    {0, "no-follow", no_argument, MEASURE, take_no_follow, "--no-follow",
+    {0, "no-follow", no_argument, ALL, take_no_follow, "--no-follow",
 	"leave out processes that a target forks", NULL},
     {0, "as", required_argument, OPTIONS_RUN, take_user, "--as USER",
 	"run the command as this user", "a user's name"},
-    {'o', "output", required_argument, OPTIONS_RUN | OPTIONS_RECORD, take_output, "-o FILE",
-	"write a file instead of printing; its extension says which:\n.lprof .json .txt",
+    {'o', "output", required_argument, OPTIONS_RUN | OPTIONS_RECORD | OPTIONS_ADD, take_output,
+	"-o FILE", "write a file instead of printing; its extension says which:\n.lprof .json .txt",
 	"a file name"},
-    {0, "json", no_argument, MEASURE, take_json, "--json", "print results and errors as JSON",
-	NULL},
+    {0, "json", no_argument, ALL, take_json, "--json", "print results and errors as JSON", NULL},
     {0, "attach", required_argument, MEASURE, take_attach, NULL, NULL,
 	"best, session, multi or perf"},
 };
@@ -310,6 +321,12 @@ static int check_operands(const struct parser *parser, enum options_command comm
 	if (command == OPTIONS_RECORD && options->operand_count)
 		return cmd_misused(parser->name, json,
 		    "takes no argument '%s'; lprof run starts commands", options->operands[0]);
+	if (command == OPTIONS_ADD && !options->pids.count == !options->image)
+		return cmd_misused(
+		    parser->name, json, "needs processes (-p) or an image (--image), one of both");
+	if (command == OPTIONS_ADD && options->operand_count)
+		return cmd_misused(
+		    parser->name, json, "takes no argument '%s'", options->operands[0]);
 	if (command == OPTIONS_PLAN && !options->pids.count && !options->operand_count)
 		return cmd_misused(
 		    parser->name, json, "needs an image or a process: lprof plan IMAGE");
@@ -321,7 +338,10 @@ static int check_operands(const struct parser *parser, enum options_command comm
 
 static const char *command_name(enum options_command command)
 {
-	return command == OPTIONS_RUN ? "run" : command == OPTIONS_RECORD ? "record" : "plan";
+	return command == OPTIONS_RUN      ? "run"
+	       : command == OPTIONS_RECORD ? "record"
+	       : command == OPTIONS_ADD    ? "add"
+					   : "plan";
 }
 
 bool measure_options_parse(enum options_command command, int argc, char **argv,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options of the commands that measure, parsed once for all of them: run, record, plan. */
+/* The options of the commands that measure, parsed once for all of them: run, record, plan, add. */
 #ifndef LPROF_CMD_OPTIONS_H
 #define LPROF_CMD_OPTIONS_H
 
@@ -19,6 +19,7 @@ enum options_command {
 	OPTIONS_RUN = 1 << 0,
 	OPTIONS_RECORD = 1 << 1,
 	OPTIONS_PLAN = 1 << 2,
+	OPTIONS_ADD = 1 << 3,
 };
 
 struct measure_options {
@@ -31,7 +32,8 @@ struct measure_options {
 	const char *user;            /* --as, NULL: ours */
 	ARRAY(const char *) outputs; /* -o in order */
 	pid_array pids;              /* -p, each once */
-	uint64_t duration_ns;        /* -d; 0: until the targets end */
+	uint64_t duration_ns;        /* -d, --for; 0: until the targets end */
+	const char *image;           /* --image */
 	enum attach_method method;   /* --attach, for tests */
 	bool json;
 	char **operands; /* run: the command and its arguments; plan: the image, if any. NULL behind

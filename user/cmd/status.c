@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `lprof status`: how lprofd is.
+#include <inttypes.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/control_call.h"
+
+static void print_table(struct json_object *reply, const char *used, const char *most)
+{
+	printf("  %-10s %" PRId64 " of %" PRId64 "\n", used, control_number(reply, used),
+	    control_number(reply, most));
+}
+
+static void print_status(struct json_object *reply)
+{
+	struct json_object *losses = json_object_object_get(reply, "losses");
+	int64_t since = (int64_t)time(NULL) - control_number(reply, "started_ns") / 1000000000;
+
+	printf("lprofd %s, process %" PRId64 ", measuring for %" PRId64 " s, over %" PRId64
+	       " restarts\n",
+	    control_text(reply, "version"), control_number(reply, "pid"), since,
+	    control_number(reply, "restarts"));
+	printf("%" PRId64 " probes, %" PRId64 " clients, %" PRId64 " hits, %.3f%% of a CPU\n",
+	    control_number(reply, "probes"), control_number(reply, "clients"),
+	    control_number(reply, "hits"),
+	    100 * json_object_get_double(json_object_object_get(reply, "share_of_cpu")));
+	puts("Tables:");
+	print_table(reply, "functions", "functions_max");
+	print_table(reply, "sites", "sites_max");
+	print_table(reply, "lines", "lines_max");
+	puts(json_object_object_length(losses) ? "Not measured:" : "Nothing was lost.");
+	json_object_object_foreach(losses, cause, count)
+	    printf("  %-20s %" PRId64 "\n", cause, json_object_get_int64(count));
+}
+
+int cmd_status(int argc, char **argv)
+{
+	CLEANUP(json_document_put_p) struct json_object *reply = NULL;
+	struct control_options options;
+	int status;
+
+	if (!control_options_parse(
+		argc, argv, false, 0, 0, "takes no arguments", &options, &status))
+		return status;
+	status = control_call(&options, "Status", NULL, &reply);
+	if (status != STATUS_OK)
+		return status;
+	if (options.json)
+		control_print_json(reply);
+	else
+		print_status(reply);
+	return STATUS_OK;
+}
