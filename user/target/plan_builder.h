@@ -101,4 +101,7 @@ int plan_derive(struct builder *builder);
 int plan_time(struct builder *builder);
 int plan_emit(struct builder *builder);
 
+/* Sites by image and address, lines by function, file and line. -ENOMEM. */
+int plan_put_in_order(struct plan *plan);
+
 #endif
