@@ -161,17 +161,17 @@ static int do_list(struct call *call, struct json_stream *json)
 	return 0;
 }
 
-/* By id a whole probe; by a spec the probe that has it; else functions of that name. */
-static size_t set_rate(struct call *call, const char *name, double rate)
+/* The functions of that name, or the probes that are meant as a whole; how many functions. */
+static size_t set_rate(struct call *call, const char *name, bool whole, double rate)
 {
 	struct probes *probes = &call->daemon->probes;
 	size_t changed = 0;
 
 	ARRAY_FOREACH (probe, &probes->all) {
-		if (!(*probe)->active || !may_see(call, *probe))
+		if (!(*probe)->active || !may_see(call, *probe) ||
+		    (whole && !is_meant(*probe, name)))
 			continue;
-		changed +=
-		    probe_set_rate(probes, *probe, is_meant(*probe, name) ? NULL : name, rate);
+		changed += probe_set_rate(probes, *probe, whole ? NULL : name, rate);
 	}
 	return changed;
 }
@@ -189,7 +189,9 @@ static int do_set_rate(struct call *call, struct json_stream *json)
 		return error;
 	if (!name || rate < 0)
 		return json_refuse(&call->parameters, "needs a \"probe\" and a \"rate\"");
-	changed = set_rate(call, name, rate);
+	changed = set_rate(call, name, false, rate);
+	if (!changed)
+		changed = set_rate(call, name, true, rate);
 	if (!changed)
 		return failure_set(call->failure, ENOENT,
 		    "no probe or function is called \"%s\": lprof list shows those there are",
