@@ -222,7 +222,8 @@ static int client_timer(sd_event_source *source, uint64_t now, void *context)
 {
 	struct server_client *client = context;
 
-	if (client_pending(client) && now - client->moved_us > STALLED_US)
+	(void)now; /* when it was due, not when it is */
+	if (client_pending(client) && now_us(client->server) - client->moved_us > STALLED_US)
 		client->ended = true;
 	sd_event_source_set_time_relative(source, STALLED_US / 2);
 	sd_event_source_set_enabled(source, SD_EVENT_ON);
