@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "collect/shelter.h"
 #include "collect/uprobe_link.h"
 
 #define KERNEL_ENOTSUPP     524 /* include/linux/errno.h: leaks to user space from uprobes */
@@ -220,8 +221,12 @@ static int link_batch_by_perf(struct attach_run *run, const struct batch *batch)
 	return error;
 }
 
-/* Which program serves a site, and whether it stands in the pass: sessions, sites, returns. */
-enum pass { PASS_SESSION, PASS_SITE, PASS_RETURN, PASS_COUNT };
+/*
+ * Which program serves a site. In this order they are attached and removed, also by the kernel, if
+ * we are killed: removal waits until no return that was awaited before is so still, and a busy
+ * target awaits new ones for ever while probes that make it do so stand.
+ */
+enum pass { PASS_SESSION, PASS_RETURN, PASS_SITE, PASS_COUNT };
 
 static bool site_in_pass(
     const struct plan_site *site, const struct attach_options *options, enum pass pass)
@@ -260,34 +265,43 @@ static int batch_fill(
 	return 0;
 }
 
-/* Returns are attached before entries, so that the first entry counted has its return. */
-static int attach_image(struct attach_run *run, uint32_t image)
+static int attach_pass(struct attach_run *run, enum pass pass, uint32_t image)
 {
 	const struct attach_options *options = run->options;
 	const int programs[PASS_COUNT] = {
-	    options->programs.session, options->programs.site, options->programs.returns};
+	    [PASS_SESSION] = options->programs.session,
+	    [PASS_RETURN] = options->programs.returns,
+	    [PASS_SITE] = options->programs.site,
+	};
+	struct batch batch CLEANUP(batch_fini) = {
+	    .path = run->plan->images.items[image].path,
+	    .fd = run->plan->images.items[image].fd,
+	    .program = programs[pass],
+	    .attach_type = pass == PASS_SESSION ? UPROBE_ATTACH_SESSION : UPROBE_ATTACH_MULTI,
+	    .return_probe = pass == PASS_RETURN,
+	};
+	int error = batch_fill(&batch, run, pass, image);
 
-	for (int pass = PASS_COUNT - 1; pass >= 0; pass--) {
-		struct batch batch CLEANUP(batch_fini) = {
-		    .path = run->plan->images.items[image].path,
-		    .fd = run->plan->images.items[image].fd,
-		    .program = programs[pass],
-		    .attach_type =
-			pass == PASS_SESSION ? UPROBE_ATTACH_SESSION : UPROBE_ATTACH_MULTI,
-		    .return_probe = pass == PASS_RETURN,
-		};
-		int error = batch_fill(&batch, run, pass, image);
+	if (error)
+		return failure_set(run->failure, ENOMEM, "out of memory");
+	if (!batch.offsets.count)
+		return 0;
+	assert(batch.program >= 0);
+	return options->method == ATTACH_PERF ? link_batch_by_perf(run, &batch)
+					      : link_batch(run, &batch);
+}
 
-		if (error)
-			return failure_set(run->failure, ENOMEM, "out of memory");
-		if (!batch.offsets.count)
-			continue;
-		assert(batch.program >= 0);
-		error = options->method == ATTACH_PERF ? link_batch_by_perf(run, &batch)
-						       : link_batch(run, &batch);
-		if (error)
-			return error;
-	}
+static int attach_passes(void *given)
+{
+	struct attach_run *run = given;
+
+	for (enum pass pass = 0; pass < PASS_COUNT; pass++)
+		for (uint32_t image = 0; image < run->plan->images.count; image++) {
+			int error = attach_pass(run, pass, image);
+
+			if (error)
+				return error;
+		}
 	return 0;
 }
 
@@ -344,8 +358,8 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 		error = raise_descriptor_limit(run.all, failure);
 	ARRAY_FOREACH (site, &plan->sites)
 		uprobe_touch(plan->images.items[site->image].fd, site->offset);
-	for (uint32_t image = 0; image < plan->images.count && !error; image++)
-		error = attach_image(&run, image);
+	if (!error)
+		error = shelter_call(attach_passes, &run);
 	if (error)
 		return error;
 	if (run.all && !attachment->multi_links.count && !attachment->perf_links.count)
@@ -359,13 +373,22 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 	return 0;
 }
 
-void attach_close(struct attachment *attachment)
+static int close_links(void *given)
 {
+	struct attachment *attachment = given;
+
 	ARRAY_FOREACH (link, &attachment->multi_links)
 		close(*link);
 	ARRAY_FOREACH (link, &attachment->perf_links)
 		close(*link);
 	attachment->multi_links.count = attachment->perf_links.count = 0;
+	return 0;
+}
+
+void attach_close(struct attachment *attachment)
+{
+	if (attachment->multi_links.count || attachment->perf_links.count)
+		shelter_call(close_links, attachment);
 }
 
 void attach_free(struct attachment *attachment)
