@@ -111,6 +111,12 @@ demo:
 
 install: all
 	install -D -m 755 $(B)/lprof $(DESTDIR)$(PREFIX)/bin/lprof
+	install -D -m 755 $(B)/lprofd $(DESTDIR)$(PREFIX)/bin/lprofd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && sed 's|/usr/bin/|$(PREFIX)/bin/|' \
+		deploy/lprofd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/lprofd.service
+	install -D -m 644 deploy/lprof.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lprof.conf
+	install -D -m 644 deploy/lprofd.conf $(DESTDIR)/etc/lprof/lprofd.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/*.8
 	install -D -m 644 include/lprof.h $(DESTDIR)$(PREFIX)/include/lprof.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
 	install -D -m 644 deploy/completion/lprof $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lprof
