@@ -685,7 +685,11 @@ int follow_exit(void *context)
 
 	if (thread && settings.gate && !thread->goroutine)
 		thread_end_frames(thread, task);
-	if (!BPF_CORE_READ(task, signal, live.counter))
-		bpf_map_delete_elem(&targets, &process);
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	/* lprof was killed: with no more returns awaited, closing its links waits for none. */
+	if (process == settings.owner)
+		settings.gate = 0;
+	bpf_map_delete_elem(&targets, &process);
 	return 0;
 }

@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 2 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 3 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -172,10 +172,12 @@ struct settings {
 	 * back by user space once it knows that they unwind no stacks. */
 	__u32 hold_returns;
 	__u32 image_changes; /* how often */
+	__u32 owner;         /* the process whose end shuts the gate; 0: none */
+	__u32 reserved;
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
 };
-_Static_assert(sizeof(struct settings) == 168, "wire layout");
+_Static_assert(sizeof(struct settings) == 176, "wire layout");
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "collect/calibrate.h"
 #include "collect/drain.h"
@@ -44,6 +45,7 @@ static void fill_settings(const struct engine *engine)
 	settings->sites = engine->counters.site_count;
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
+	settings->owner = engine->options.pins ? 0 : (__u32)getpid();
 	if (!engine->options.correct)
 		return;
 	for (int class = 0; class < COST_CLASSES; class ++) {
