@@ -303,12 +303,14 @@ __noinline int inlined_release(struct thread *thread, __u32 id, __u32 host, __u3
  * Enters a frame of the function (NO_FUNCTION: of a carrier) into the activations, which is to be
  * pushed over `top`. Gives the frame's flags.
  */
-static __always_inline __u32 frame_claim(
-    struct thread *thread, const struct frame *top, __u32 function)
+__noinline int frame_claim(struct thread *thread, const struct frame *top, __u32 function)
 {
-	bool active = function != NO_FUNCTION && function_is_active(thread, function);
 	__u32 flags = 0;
+	bool active;
 
+	if (!thread)
+		return 0;
+	active = function != NO_FUNCTION && function_is_active(thread, function);
 	if (top && top->flags & FRAME_INLINES) {
 		active = active || site_inlines(top->site, top->function, function);
 		flags = inlined_claim(thread, top->site, top->function);
