@@ -28,10 +28,10 @@
 	KEY(clients, NUMBER, "128", 1, 10000)               \
 	KEY(user_clients, NUMBER, "32", 1, 10000)           \
 	KEY(calls_per_second, NUMBER, "200", 1, 100000)     \
-	KEY(functions, NUMBER, "8192", 1, 1000000)          \
-	KEY(sites, NUMBER, "131072", 1, 16000000)           \
-	KEY(lines, NUMBER, "131072", 1, 16000000)           \
-	KEY(callers, NUMBER, "65536", 16, 16000000)         \
+	KEY(functions, NUMBER, "4096", 1, 1000000)          \
+	KEY(sites, NUMBER, "65536", 1, 16000000)            \
+	KEY(lines, NUMBER, "32768", 1, 16000000)            \
+	KEY(callers, NUMBER, "16384", 16, 16000000)         \
 	KEY(snapshot_interval, DURATION, "0s", 0, 0)        \
 	KEY(snapshots, NUMBER, "8", 1, 1000)                \
 	KEY(metrics_address, TEXT, "127.0.0.1", 0, 0)       \

@@ -72,6 +72,8 @@ struct line_series {
 struct series {
 	const struct profile_function *function; /* the first, for the labels */
 	const struct profile_image *image;       /* or NULL */
+	char *labels;                            /* as written, without the closing brace */
+	size_t label_size;
 	uint64_t calls, timed, samples, open, returned;
 	int64_t total_ns, self_ns;
 	uint64_t below[(BOUND_LAST - BOUND_FIRST) / BOUND_STEP + 1]; /* cumulative */
@@ -217,8 +219,10 @@ static int gather(struct writer *writer)
 
 static void writer_fini(struct writer *writer)
 {
-	ARRAY_FOREACH (series, &writer->series)
+	ARRAY_FOREACH (series, &writer->series) {
 		ARRAY_FREE(&series->lines);
+		free(series->labels);
+	}
 	ARRAY_FREE(&writer->series);
 }
 
@@ -257,17 +261,27 @@ static void write_quoted(FILE *file, const char *text)
 	fputc('"', file);
 }
 
-/* The labels, without the closing brace. */
+/* Labels stand on dozens of lines each: they are made once. */
+static int make_labels(struct series *series)
+{
+	FILE *file = open_memstream(&series->labels, &series->label_size);
+
+	if (!file)
+		return -ENOMEM;
+	fputs("{function=", file);
+	write_quoted(file, series->function->name);
+	fputs(",file=", file);
+	write_quoted(file, series->function->file);
+	fprintf(file, ",declared=\"%u\",image=", series->function->line);
+	write_quoted(file, series->image ? series->image->path : "");
+	fputs(",build_id=", file);
+	write_quoted(file, series->image ? series->image->build_id : "");
+	return fclose(file) ? -ENOMEM : 0;
+}
+
 static void write_labels(const struct writer *writer, const struct series *series)
 {
-	fputs("{function=", writer->file);
-	write_quoted(writer->file, series->function->name);
-	fputs(",file=", writer->file);
-	write_quoted(writer->file, series->function->file);
-	fprintf(writer->file, ",declared=\"%u\",image=", series->function->line);
-	write_quoted(writer->file, series->image ? series->image->path : "");
-	fputs(",build_id=", writer->file);
-	write_quoted(writer->file, series->image ? series->image->build_id : "");
+	fwrite(series->labels, 1, series->label_size, writer->file);
 }
 
 static double seconds(int64_t ns)
@@ -275,12 +289,22 @@ static double seconds(int64_t ns)
 	return (double)ns / 1e9;
 }
 
+/* The end of a line. Most values are whole numbers, which print much faster as such. */
+static void write_number(FILE *file, double value)
+{
+	if (value >= 0 && value < 1e15 && value == (double)(uint64_t)value)
+		fprintf(file, "} %llu\n", (unsigned long long)value);
+	else
+		fprintf(file, "} %.17g\n", value);
+}
+
 static void write_value(
     const struct writer *writer, enum metric metric, const struct series *series, double value)
 {
-	fprintf(writer->file, "%s%s", metrics[metric].name, total(metric));
+	fputs(metrics[metric].name, writer->file);
+	fputs(total(metric), writer->file);
 	write_labels(writer, series);
-	fprintf(writer->file, "} %.17g\n", value);
+	write_number(writer->file, value);
 }
 
 static double value_of(enum metric metric, const struct series *series)
@@ -410,6 +434,9 @@ int metrics_write(const struct profile *profile, const struct metrics_health *he
 	    .file = stream, .options = options, .profile = profile};
 	int error = gather(&writer);
 
+	ARRAY_FOREACH (series, &writer.series)
+		if (!error)
+			error = make_labels(series);
 	if (error)
 		return error;
 	write_functions(&writer);
