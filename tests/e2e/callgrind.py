@@ -3,12 +3,15 @@
 import collections
 import pathlib
 import re
-import subprocess
+import signal
+import time
 
 import measuring
 
 OPTIONS = ["--tool=callgrind", "--quiet", "--dump-instr=yes", "--dump-line=no", "--compress-pos=no",
            "--compress-strings=no", "--skip-plt=no", "--demangle=no"]  # with it, what a PLT entry runs counts at the call
+
+FOREIGN_PROBE_TRIES = 20
 
 
 class Counts:
@@ -68,11 +71,20 @@ def read(path, image, counts):
 
 
 def count(program, *arguments):
-    """Runs a program under callgrind; the counts of the program's own image, and what it printed."""
+    """
+    Runs a program under callgrind; the counts of the program's own image, and what it printed. Valgrind
+    runs what it reads, breakpoints too: while somebody else's probes stand in the dynamic linker or in
+    libc it dies of SIGTRAP, so then it is tried again.
+    """
     program = str(program)
     with measuring.scratch() as directory:
-        ended = measuring.succeed(["setarch", "-R", "valgrind", *OPTIONS,
-                                   f"--callgrind-out-file={directory}/out.%p", program, *arguments])
+        command = ["setarch", "-R", "valgrind", *OPTIONS, f"--callgrind-out-file={directory}/out.%p", program, *arguments]
+        for _ in range(FOREIGN_PROBE_TRIES):
+            ended = measuring.command(command)
+            if ended.returncode != -signal.SIGTRAP:
+                break
+            time.sleep(2)
+        measuring.need_success(command, ended)
         counts = Counts()
         for path in pathlib.Path(directory).glob("out.*"):
             read(path, program, counts)

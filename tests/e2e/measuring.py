@@ -78,11 +78,16 @@ def command(arguments, **options):
     return subprocess.run([str(argument) for argument in arguments], check=False, **options)
 
 
-def succeed(arguments, **options):
-    ended = command(arguments, **options)
+def need_success(arguments, ended):
+    """Ends the test if a command failed."""
     if ended.returncode:
         print(f"FAILED: {' '.join(map(str, arguments))}: status {ended.returncode}\n{ended.stdout}{ended.stderr}")
         sys.exit(1)
+
+
+def succeed(arguments, **options):
+    ended = command(arguments, **options)
+    need_success(arguments, ended)
     return ended
 
 

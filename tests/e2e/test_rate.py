@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A rate times its share of requests, each with its whole call tree, while calls stay exact; and rates of
-0 and 1 time nothing and everything.
+"""A rate times its share of requests, each with its whole call tree, while calls stay exact.
+
+Rates of 0 and 1 time nothing and everything.
 """
 import sys
 

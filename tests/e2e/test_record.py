@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`lprof record` leaves a running process as it found it, whatever ends the measuring, and fails with one
-line where it cannot measure. What is left in the kernel, tests/system-state finds after the tests.
+"""`lprof record` leaves a running process as it found it, whatever ends the measuring.
+
+Where it cannot measure it fails with one line. What is left in the kernel, tests/system-state finds.
 """
 import json
 import os

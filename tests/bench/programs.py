@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs that the benchmarks look at: built once, under build/bench, from sources of Debian."""
+import os
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import measuring  # noqa: E402
+
+BENCH = measuring.TOP / "tests" / "bench"
+LUA_SEED = ("-Dluai_makeseed(L)=0x5eed", "-DSTRCACHE_N=1", "-DSTRCACHE_M=2")  # the same work each time
+JOBS = str(os.cpu_count() or 1)
+
+
+def directory(name):
+    path = measuring.BUILD / "bench" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def fetch(name):
+    return pathlib.Path(measuring.succeed([measuring.WORKLOADS / "fetch-source", name], timeout=600).stdout.strip())
+
+
+def own(name, *flags):
+    """A program of this folder."""
+    program = directory("own") / name
+    measuring.succeed(["gcc", "-O2", "-g", *flags, "-o", program, BENCH / f"{name}.c"])
+    return program
+
+
+def compile_all(into, sources, flags):
+    """Objects of many sources, several at a time; the same again does nothing."""
+    objects = [into / (source.stem + ".o") for source in sources]
+    missing = [f"{source} {target}" for source, target in zip(sources, objects) if not target.exists()]
+    if missing:
+        quoted = " ".join(f"'{flag}'" for flag in flags)
+        command = ["xargs", "-P", JOBS, "-L", "1", "sh", "-c", f'exec gcc {quoted} -c "$0" -o "$1"']
+        measuring.succeed(command, input="\n".join(missing) + "\n", cwd=into, timeout=1200)
+    return objects
+
+
+def lua(*flags):
+    into = directory("lua" + "".join(flags))
+    if not (into / "lua").exists():
+        measuring.succeed([measuring.WORKLOADS / "build-lua", into, "gcc", *flags, *LUA_SEED], timeout=600)
+    return into / "lua"
+
+
+def minigzip(*flags):
+    """zlib with its little gzip, in one program."""
+    into, source = directory("zlib" + "".join(flags)), fetch("zlib")
+    program = into / "minigzip"
+    if not program.exists():
+        sources = [*sorted(source.glob("*.c")), source / "test" / "minigzip.c"]
+        objects = compile_all(into, sources, [*flags, "-DHAVE_UNISTD_H", "-DHAVE_STDARG_H", "-D_LARGEFILE64_SOURCE=1", f"-I{source}"])
+        measuring.succeed(["gcc", *flags, "-o", program, *objects])
+    return program
+
+
+def zstd(*flags):
+    into, source = directory("zstd" + "".join(flags)), fetch("libzstd")
+    library = into / "libzstd.so"
+    if not library.exists():
+        sources = [path for part in ("common", "compress", "decompress", "dictBuilder")
+                   for path in sorted((source / "lib" / part).glob("*.c"))]
+        objects = compile_all(into, sources, [*flags, "-fPIC", "-DZSTD_DISABLE_ASM", f"-I{source}/lib", f"-I{source}/lib/common"])
+        measuring.succeed(["gcc", *flags, "-shared", "-o", library, *objects, "-pthread"])
+    return library
+
+
+def many_functions(count):
+    """A program of that many functions of ten rows each, which does next to nothing and says when it began."""
+    into = directory(f"many-{count}")
+    program = into / "many"
+    if program.exists():
+        return program
+    sources, per_file = [], 500
+    for first in range(0, count, per_file):
+        text = ["volatile unsigned sink;" if first == 0 else "extern volatile unsigned sink;"]
+        for number in range(first, min(first + per_file, count)):
+            text.append(f"""
+unsigned generated_{number}(unsigned value);
+unsigned generated_{number}(unsigned value)
+{{
+	unsigned sum = sink;
+
+	for (unsigned i = 0; i < value; i++) {{
+		sum += sink * {number % 97 + 3};
+		if (sum & 1)
+			sink = sum;
+		sum ^= sum >> {number % 13 + 1};
+	}}
+	sink = sum;
+	return sum;
+}}""")
+        path = into / f"part{first}.c"
+        path.write_text("\n".join(text) + "\n")
+        sources.append(path)
+    main = into / "main.c"
+    main.write_text("""#include <stdio.h>
+#include <time.h>
+unsigned generated_0(unsigned value);
+int main(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	generated_0(3);
+	printf("%lld\\n", now.tv_sec * 1000000000ll + now.tv_nsec);
+	return 0;
+}
+""")
+    objects = compile_all(into, [*sources, main], ["-O2", "-g"])
+    measuring.succeed(["gcc", "-o", program, *objects])
+    return program
