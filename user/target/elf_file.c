@@ -80,8 +80,20 @@ static bool sizes_are_sane(struct elf_file *file)
 			return false;
 	}
 	file->unpacked_size = file->size + unpacked;
-	/* libelf notes in the headers, as it has them in memory, what it unpacked. */
-	return !unpacked || !mprotect(file->map, file->size, PROT_READ | PROT_WRITE);
+	return true;
+}
+
+/* libelf notes in the headers, as it has them in memory, what it unpacked. */
+static bool make_writable(struct elf_file *file, int fd)
+{
+	void *scratch = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	if (scratch == MAP_FAILED)
+		return false;
+	elf_end(file->elf);
+	file->scratch = scratch;
+	file->elf = elf_memory((char *)file->scratch, file->size);
+	return file->elf;
 }
 
 static int file_open(
@@ -96,7 +108,8 @@ static int file_open(
 		result = header_check(path, &file, dwz, failure);
 	if (!result) {
 		file.elf = elf_memory((char *)file.map, file.size);
-		if (!file.elf || elf_kind(file.elf) != ELF_K_ELF || !sizes_are_sane(&file))
+		if (!file.elf || elf_kind(file.elf) != ELF_K_ELF || !sizes_are_sane(&file) ||
+		    (file.unpacked_size > file.size && !make_writable(&file, fd)))
 			result = failure_set(failure, EBADMSG,
 			    "%s is damaged: its ELF headers contradict its size; install it anew",
 			    path);
@@ -120,7 +133,7 @@ int elf_file_open_dwz(const char *path, int fd, struct elf_file *ret_file, struc
 
 void elf_file_forget_pages(const struct elf_file *file)
 {
-	if (file->map && file->unpacked_size == file->size)
+	if (file->map && !file->scratch)
 		madvise(file->map, file->size, MADV_DONTNEED);
 }
 
@@ -128,6 +141,8 @@ void elf_file_close(struct elf_file *file)
 {
 	if (file->elf)
 		elf_end(file->elf);
+	if (file->scratch)
+		munmap(file->scratch, file->size);
 	if (file->map)
 		munmap(file->map, file->size);
 	*file = (struct elf_file){0};

@@ -13,7 +13,8 @@
 
 struct elf_file {
 	Elf *elf;
-	uint8_t *map; /* the whole file, private; read-only unless sections are compressed */
+	uint8_t *map;     /* the whole file as it is on disk, read-only */
+	uint8_t *scratch; /* where sections are compressed: a copy on write for libelf; else NULL */
 	size_t size;
 	/* The size with all sections unpacked: nothing in the file can count more items. */
 	uint64_t unpacked_size;
