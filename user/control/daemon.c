@@ -26,6 +26,8 @@
 #define BOOT_ID_PATH    "/proc/sys/kernel/random/boot_id"
 #define TICK_US         1000000ull
 #define EXIT_WAIT_US    100000ull
+#define LOCK_TRIES      100
+#define LOCK_WAIT_US    50000
 
 /* ---- Set up ---- */
 
@@ -69,6 +71,21 @@ static int read_boot_id(struct daemon *daemon, struct failure *failure)
 	return 0;
 }
 
+/*
+ * Takes a lock that lprofd holds as long as it lives. One that was killed while it set probes
+ * leaves a helper for the moment that this takes (collect/shelter.h), which still has its
+ * descriptors.
+ */
+static bool lock_file(int fd)
+{
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		usleep(LOCK_WAIT_US);
+	}
+	return false;
+}
+
 /* One lprofd a state directory. */
 static int lock_state(struct daemon *daemon, struct failure *failure)
 {
@@ -82,7 +99,7 @@ static int lock_state(struct daemon *daemon, struct failure *failure)
 	daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (daemon->lock < 0)
 		return failure_set(failure, errno, "cannot open %s: %s", path, strerror(errno));
-	if (flock(daemon->lock, LOCK_EX | LOCK_NB) < 0)
+	if (!lock_file(daemon->lock))
 		return failure_set(
 		    failure, EBUSY, "another lprofd uses %s", daemon->state_directory);
 	return 0;
@@ -175,7 +192,7 @@ static int lock_pins(struct daemon *daemon, struct failure *failure)
 {
 	cleanup_close(&daemon->pins_lock);
 	daemon->pins_lock = open(daemon->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (daemon->pins_lock >= 0 && flock(daemon->pins_lock, LOCK_EX | LOCK_NB) < 0)
+	if (daemon->pins_lock >= 0 && !lock_file(daemon->pins_lock))
 		return failure_set(failure, EBUSY, "another lprofd uses %s", daemon->pins);
 	return 0; /* not there: nobody's */
 }
