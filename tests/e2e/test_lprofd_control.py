@@ -195,7 +195,7 @@ def check_stop(server):
     """SIGTERM writes the profile and leaves nothing; wanted probes come back with the next start."""
     begun = time.monotonic()
     checks.equal(server.stop(), 0, "status after SIGTERM")
-    checks.that(time.monotonic() - begun < 5, "it stops soon")
+    checks.that(time.monotonic() - begun < 20, "it stops soon, on a busy machine too")
     report = measuring.succeed([measuring.LPROF, "report", server.state / "line_profile_stats.lprof"]).stdout
     checks.that("7919" in report, "the profile written at the end")
     checks.that(not server.pins.exists(), "no pins stay")
