@@ -531,8 +531,7 @@ __noinline int stack_pop(
 	if (!(frame->flags & FRAME_ADOPTED))
 		count_timed_end(thread, frame, parent, until, reason);
 	else if (parent)
-		parent->children +=
-		    frame->function == NO_FUNCTION ? frame->children : until - frame->entered;
+		parent->children += until - frame->entered;
 	return 0;
 }
 
