@@ -176,7 +176,8 @@ static __always_inline struct thread *hit_begin(
 	if (thread)
 		thread->sp = sp;
 	if (!thread || !drop_dead_frames(thread, task)) {
-		count_without_storage(id, site);
+		if (cost_class != COST_RETURN) /* its entry has been counted */
+			count_without_storage(id, site);
 		return NULL;
 	}
 	if (cost_class < COST_CLASSES)

@@ -24,6 +24,21 @@ static void no_storage_for_a_thread(void **state)
 	expect_loss(LOSS_NO_STORAGE, 2);
 }
 
+/* Without sessions the return is reported all the same: it is no call of its own. */
+static void no_storage_for_a_return(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_RETURNS);
+
+	(void)state;
+	world.separate_returns = true;
+	native.no_memory = true;
+	assert_true(enter(f, SP));
+	return_(f, SP);
+	native.no_memory = false;
+	EXPECT(f, .entries = 1, .lost = 1);
+	expect_loss(LOSS_NO_STORAGE, 2);
+}
+
 /* On kernels before 6.2 a look-up fails while another thread's holds the CPU's storage lock. */
 static void near_frames_out_of_reach(void **state)
 {
@@ -393,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TIMING_TEST(no_storage_for_a_thread),
+	    TIMING_TEST(no_storage_for_a_return),
 	    TIMING_TEST(near_frames_out_of_reach),
 	    TIMING_TEST(far_frames_out_of_reach),
 	    TIMING_TEST(threads_have_stacks_of_their_own),
