@@ -62,7 +62,7 @@ struct frame {
 	__u32 host;
 	__u32 flags;
 };
-_Static_assert(sizeof(struct frame) == 64, "960 of them must fit into task storage");
+_Static_assert(sizeof(struct frame) == 64, "a cache line");
 
 struct activation {
 	__u32 function;
@@ -97,12 +97,43 @@ struct {
 	__type(value, struct thread);
 } threads SEC(".maps");
 
+/*
+ * By thread. Not task storage: from Linux 7.2 at the latest that creates no more than two pages,
+ * since it allocates without locks (kmalloc_nolock()).
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEEP_THREADS_MAX);
+	__type(key, __u32);
 	__type(value, struct far_frames);
 } far_frames SEC(".maps");
+
+/* What they start as: too large for a program's stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct far_frames);
+} empty_far SEC(".maps");
+
+/* Of the current thread; NULL: it has none. */
+static __always_inline struct far_frames *far_find(void)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&far_frames, &thread);
+}
+
+/* NULL: DEEP_THREADS_MAX threads have some. */
+static __always_inline struct far_frames *far_new(void)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid(), zero = 0;
+	const struct far_frames *empty = bpf_map_lookup_elem(&empty_far, &zero);
+
+	if (!empty || bpf_map_update_elem(&far_frames, &thread, empty, BPF_NOEXIST))
+		return NULL;
+	return far_find();
+}
 
 /*
  * In Go programs goroutines own frames, not the threads that happen to run them. Their stacks move
@@ -224,8 +255,7 @@ __noinline int scan_frames(
 /* Exact: is the function on the current thread's stack, inlined copies of it included? */
 __noinline int function_on_stack(__u32 function)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct far_frames *far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+	struct far_frames *far = far_find();
 	struct thread *thread = thread_now();
 	int found = SCAN_CONTINUES;
 
@@ -570,18 +600,16 @@ static __always_inline void stack_pop_dead(const struct stack *stack, __u64 belo
 		stack_pop_below(stack, below, 0, POP_DEAD);
 }
 
-/* The slot above the top, not yet pushed, or NULL: the stack is full (or no memory for its far
+/* The slot above the top, not yet pushed, or NULL: the stack is full (or no room for its far
  * part). */
 static __always_inline struct frame *stack_slot(struct stack *stack)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 depth = stack->thread->depth;
 
 	if (depth >= FRAMES_NEAR && stack->thread->goroutine)
 		return NULL;
 	if (depth >= FRAMES_NEAR && !stack->far)
-		stack->far =
-		    bpf_task_storage_get(&far_frames, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		stack->far = far_new();
 	return frame_at(stack, depth);
 }
 

@@ -94,7 +94,7 @@ static __always_inline bool drop_dead_frames(struct thread *thread, struct task_
 	__u64 epoch = epoch_now(task), below = thread->sp;
 
 	if (thread->depth >= FRAMES_NEAR)
-		stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+		stack.far = far_find();
 	if (thread->depth > FRAMES_NEAR && !stack.far) {
 		count_loss(LOSS_NO_STORAGE);
 		return false;
@@ -194,8 +194,6 @@ static __always_inline void hit_end(struct thread *thread, __u32 cost_class)
 
 static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u32 id)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-
 	hit->id = id;
 	hit->site = bpf_map_lookup_elem(&sites, &id);
 	hit->stack.thread = thread;
@@ -203,7 +201,7 @@ static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u
 	if (!thread || !hit->site)
 		return false;
 	if (thread->depth >= FRAMES_NEAR)
-		hit->stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+		hit->stack.far = far_find();
 	return true;
 }
 
@@ -672,7 +670,7 @@ static __always_inline void thread_end_frames(struct thread *thread, struct task
 	bool stale = thread->epoch != epoch_now(task);
 
 	if (thread->depth >= FRAMES_NEAR)
-		stack.far = bpf_task_storage_get(&far_frames, task, NULL, 0);
+		stack.far = far_find();
 	stack_pop_below(&stack, stale ? ~0ull : registers->sp, 0, POP_DEAD);
 	stack_pop_below(&stack, ~0ull, bpf_ktime_get_ns() - thread->cost, POP_ENDED);
 }
@@ -682,10 +680,12 @@ int follow_exit(void *context)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	__u32 process = bpf_get_current_pid_tgid() >> 32;
+	__u32 process = bpf_get_current_pid_tgid() >> 32, id = (__u32)bpf_get_current_pid_tgid();
 
 	if (thread && settings.gate && !thread->goroutine)
 		thread_end_frames(thread, task);
+	if (thread)
+		bpf_map_delete_elem(&far_frames, &id);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	/* lprof was killed: with no more returns awaited, closing its links waits for none. */

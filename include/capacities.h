@@ -9,6 +9,9 @@
 #define FRAMES_FAR  960
 #define FRAMES_MAX  (FRAMES_NEAR + FRAMES_FAR)
 
+/* Threads that can have a second part at once: 60 KiB each, there from the start. */
+#define DEEP_THREADS_MAX 64
+
 /* Return probes that one thread may have outstanding. The kernel stops at 64 (MAX_URETPROBE_DEPTH),
  * for all tools together, and says so in its log at every further one. */
 #define RETURNS_MAX 60

@@ -25,6 +25,7 @@
 	MAP(targets)           \
 	MAP(threads)           \
 	MAP(far_frames)        \
+	MAP(empty_far)         \
 	MAP(goroutines)        \
 	MAP(empty_thread)      \
 	MAP(data_settings)

@@ -46,8 +46,8 @@ static struct {
 	uint64_t cookie, function_address; /* of the hit */
 	void *user_registers;              /* struct pt_regs of the current thread */
 	uint32_t cpu;
-	bool no_memory;          /* storage cannot be created */
-	const void *unavailable; /* this task storage map cannot even be looked up */
+	bool no_memory;          /* storage and entries cannot be created */
+	const void *unavailable; /* this map cannot even be looked up */
 	void (*preempt)(void);
 	uint64_t words[NATIVE_USER_SIZE / 8];
 } native;
@@ -126,6 +126,8 @@ static inline void *bpf_map_lookup_elem(const void *map, const void *key)
 		at = index;
 		return at < found->capacity ? found->values + at * found->value_size : NULL;
 	}
+	if (native.unavailable == map)
+		return NULL;
 	at = native_slot(found, key);
 	return at < found->count ? found->values + at * found->value_size : NULL;
 }
@@ -138,7 +140,7 @@ static inline long bpf_map_update_elem(
 
 	if (at < found->count && flags == BPF_NOEXIST)
 		return -EEXIST;
-	if (at == found->capacity)
+	if (at == found->capacity || native.no_memory)
 		return -E2BIG;
 	if (at == found->count)
 		found->count++;

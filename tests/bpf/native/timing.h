@@ -118,7 +118,8 @@ static inline void world_maps(void)
 	native_map_add(&edges, 256);
 	native_map_add(&targets, 8);
 	native_map_add(&threads, 0);
-	native_map_add(&far_frames, 0);
+	native_map_add(&far_frames, 8);
+	native_map_add(&empty_far, 1);
 }
 
 static inline int world_begin(void **state)
