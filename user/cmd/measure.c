@@ -65,6 +65,7 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	progress_end(&measurement->progress);
 	if (error)
 		return error;
+	measurement->watched = count;
 	*ret_measurement = TAKE(measurement);
 	return 0;
 }
@@ -79,7 +80,7 @@ void measure_tick(void *context)
 	if (!engine_holds_returns(measurement->engine, &changes) || measurement->switched)
 		return;
 	if (engine_list_targets(measurement->engine, &pids, &failure) ||
-	    target_plan_unwinds(pids.items, pids.count)) {
+	    pids.count > measurement->watched || target_plan_unwinds(pids.items, pids.count)) {
 		measurement->switched = true;
 		if (engine_switch_exits(measurement->engine, 0, &failure))
 			log_warning("%s: ends of calls are not seen any more", failure.text);

@@ -235,6 +235,8 @@ static bool site_in_pass(
 	bool returns = (site->roles & SITE_ENTRY) && (site->roles & SITE_RETURN);
 	bool session = returns && method == ATTACH_SESSION;
 
+	if (options->images || site->roles & SITE_IMAGES)
+		return pass == PASS_SITE && options->images && site->roles & SITE_IMAGES;
 	if (options->standby)
 		return pass == PASS_SITE && !site->roles && site->standby;
 	if (!site->roles)

@@ -31,8 +31,9 @@ struct attach_programs {
 struct attach_options {
 	enum attach_method method; /* not BEST: attach_choose() */
 	struct attach_programs programs;
-	pid_t pid;           /* only this process; 0: all */
-	bool standby;        /* the exit sites that stand by, and nothing else */
+	pid_t pid;    /* only this process; 0: all */
+	bool images;  /* the dynamic linker's word about images, and nothing else; give a pid */
+	bool standby; /* the exit sites that stand by, and nothing else */
 	uint32_t first_site; /* the kernel's number of the plan's first site: cookies count on */
 	void (*progress)(void *context, const char *what, size_t done, size_t all); /* or NULL */
 	void *context;

@@ -20,6 +20,9 @@ static void part_free(struct part *part)
 {
 	attach_free(part->attachment);
 	attach_free(part->exits);
+	ARRAY_FOREACH (watch, &part->watches)
+		attach_free(*watch);
+	ARRAY_FREE(&part->watches);
 	free(part);
 }
 
@@ -299,6 +302,35 @@ static int attach_sites(struct engine *engine, struct part *part, struct failure
 	return attach_open(part->plan, &options, &part->attachment, failure);
 }
 
+/*
+ * The dynamic linker is everybody's: a probe on it must strike the targets alone. So it is attached
+ * by process; children to come are not watched, and hold return probes by being forked
+ * (timing.bpf.c).
+ */
+static int watch_images(struct engine *engine, struct part *part, struct failure *failure)
+{
+	struct attach_options options = attaching(engine, part);
+	bool wanted = false;
+
+	ARRAY_FOREACH (site, &part->plan->sites)
+		wanted |= (site->roles & SITE_IMAGES) != 0;
+	options.images = true;
+	for (size_t at = 0; wanted && at < engine->targets.count; at++) {
+		struct attachment *watch = NULL;
+		int error;
+
+		options.pid = engine->targets.items[at].pid;
+		error = attach_open(part->plan, &options, &watch, failure);
+		if (error)
+			return error;
+		if (ARRAY_APPEND(&part->watches, watch)) {
+			attach_free(watch);
+			return failure_set(failure, ENOMEM, "out of memory");
+		}
+	}
+	return 0;
+}
+
 int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failure)
 {
 	struct part *part = engine->parts.items[at];
@@ -309,6 +341,8 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 	if (engine->pins)
 		attach_pins_remove(engine->pins, name);
 	error = attach_sites(engine, part, failure);
+	if (!error)
+		error = watch_images(engine, part, failure);
 	if (!error && engine->pins)
 		error = attach_pins_make(part->attachment, engine->pins, name, failure);
 	if (error) {
@@ -339,6 +373,8 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 		attach_close(part->attachment);
 	if (part->exits)
 		attach_close(part->exits);
+	ARRAY_FOREACH (watch, &part->watches)
+		attach_close(*watch);
 }
 
 bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes)

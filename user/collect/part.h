@@ -23,11 +23,12 @@
 struct part {
 	const struct plan *plan;
 	struct engine_place place;
-	bool live;                     /* attached or about to be: its scope is its own */
-	bool open;                     /* its hits count */
-	bool shown;                    /* its data belongs into profiles */
-	struct attachment *attachment; /* NULL: not attached */
-	struct attachment *exits;      /* the exit sites that stood by, once called in */
+	bool live;                          /* attached or about to be: its scope is its own */
+	bool open;                          /* its hits count */
+	bool shown;                         /* its data belongs into profiles */
+	struct attachment *attachment;      /* NULL: not attached */
+	ARRAY(struct attachment *) watches; /* of targets' dynamic linkers, one a process */
+	struct attachment *exits;           /* the exit sites that stood by, once called in */
 };
 
 /* Writes the plan into the tables, closed. -ENOMEM, or 0. */
