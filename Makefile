@@ -128,4 +128,4 @@ clean:
 .PHONY: all build-tests warnings workloads check check-fast check-kernels fuzz bench demo install format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(shell test -d $(B) && find $(B) -name '*.d')
+-include $(shell test -d $(B) && find $(B) -type f -name '*.d' -not -path '*/sources/*')
