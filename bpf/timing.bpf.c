@@ -646,12 +646,8 @@ int follow_fork(struct bpf_raw_tracepoint_args *context)
 	const __u32 *scopes = from == to ? NULL : bpf_map_lookup_elem(&targets, &from);
 
 	followed = scopes ? *scopes & settings.follow_forks : 0;
-	if (!followed)
-		return 0;
-	if (bpf_map_update_elem(&targets, &to, &followed, BPF_ANY))
+	if (followed && bpf_map_update_elem(&targets, &to, &followed, BPF_ANY))
 		count_loss(LOSS_TARGETS);
-	/* Its dynamic linker is watched by nobody: that is limited to processes known by then. */
-	hold_returns();
 	return 0;
 }
 

@@ -65,7 +65,6 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	progress_end(&measurement->progress);
 	if (error)
 		return error;
-	measurement->watched = count;
 	*ret_measurement = TAKE(measurement);
 	return 0;
 }
@@ -77,10 +76,14 @@ void measure_tick(void *context)
 	pid_array pids = {0};
 	uint32_t changes;
 
-	if (!engine_holds_returns(measurement->engine, &changes) || measurement->switched)
+	if (measurement->switched)
+		return;
+	(void)engine_watch_images(measurement->engine, 0, &failure); /* again at the next tick */
+	failure_clear(&failure);
+	if (!engine_holds_returns(measurement->engine, &changes))
 		return;
 	if (engine_list_targets(measurement->engine, &pids, &failure) ||
-	    pids.count > measurement->watched || target_plan_unwinds(pids.items, pids.count)) {
+	    target_plan_unwinds(pids.items, pids.count)) {
 		measurement->switched = true;
 		if (engine_switch_exits(measurement->engine, 0, &failure))
 			log_warning("%s: ends of calls are not seen any more", failure.text);

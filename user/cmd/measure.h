@@ -17,8 +17,7 @@ struct measurement {
 	struct target_plan *target;
 	struct engine *engine;
 	struct progress progress;
-	size_t watched; /* targets whose dynamic linkers are watched: not those forked later */
-	bool switched;  /* to exit sites, because of images that came later */
+	bool switched; /* to exit sites, because of images that came later */
 };
 
 /* Says what can be known to be wrong before anything is started, and what the plan must know. */

@@ -149,6 +149,12 @@ void engine_fill(const struct engine *engine, struct engine_fill *ret_fill);
 /* ---- Images that come later ---- */
 
 /*
+ * Watches the dynamic linkers of all targets that are not watched yet: once attached, call it
+ * often, for children that are forked.
+ */
+int engine_watch_images(struct engine *engine, uint32_t part, struct failure *failure);
+
+/*
  * Whether return probes of switchable functions are held, because images of a target came or went;
  * *ret_changes says how often they did. Whoever sees it looks at the targets' images, and then
  * either releases the returns or switches the parts.

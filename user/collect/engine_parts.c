@@ -23,6 +23,7 @@ static void part_free(struct part *part)
 	ARRAY_FOREACH (watch, &part->watches)
 		attach_free(*watch);
 	ARRAY_FREE(&part->watches);
+	ARRAY_FREE(&part->watched);
 	free(part);
 }
 
@@ -302,33 +303,51 @@ static int attach_sites(struct engine *engine, struct part *part, struct failure
 	return attach_open(part->plan, &options, &part->attachment, failure);
 }
 
+static bool is_watched(const struct part *part, pid_t pid)
+{
+	ARRAY_FOREACH (watched, &part->watched)
+		if (*watched == pid)
+			return true;
+	return false;
+}
+
 /*
- * The dynamic linker is everybody's: a probe on it must strike the targets alone. So it is attached
- * by process; children to come are not watched, and hold return probes by being forked
- * (timing.bpf.c).
+ * The dynamic linker is everybody's: a probe on it must strike the targets alone, so it is attached
+ * by process. A process that has ended meanwhile needs none.
  */
-static int watch_images(struct engine *engine, struct part *part, struct failure *failure)
+static int watch_process(
+    struct engine *engine, struct part *part, pid_t pid, struct failure *failure)
 {
 	struct attach_options options = attaching(engine, part);
+	struct attachment *watch = NULL;
+	int error;
+
+	options.images = true;
+	options.pid = pid;
+	if (ARRAY_RESERVE(&part->watches, 1) || ARRAY_APPEND(&part->watched, pid))
+		return failure_set(failure, ENOMEM, "out of memory");
+	error = attach_open(part->plan, &options, &watch, failure);
+	if (error)
+		return error == -ESRCH ? 0 : error;
+	part->watches.items[part->watches.count++] = watch;
+	return 0;
+}
+
+int engine_watch_images(struct engine *engine, uint32_t at, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	pid_array pids = {0};
 	bool wanted = false;
+	int error;
 
 	ARRAY_FOREACH (site, &part->plan->sites)
 		wanted |= (site->roles & SITE_IMAGES) != 0;
-	options.images = true;
-	for (size_t at = 0; wanted && at < engine->targets.count; at++) {
-		struct attachment *watch = NULL;
-		int error;
-
-		options.pid = engine->targets.items[at].pid;
-		error = attach_open(part->plan, &options, &watch, failure);
-		if (error)
-			return error;
-		if (ARRAY_APPEND(&part->watches, watch)) {
-			attach_free(watch);
-			return failure_set(failure, ENOMEM, "out of memory");
-		}
-	}
-	return 0;
+	error = wanted ? engine_list_targets(engine, &pids, failure) : 0;
+	ARRAY_FOREACH (pid, &pids)
+		if (!error && !is_watched(part, *pid))
+			error = watch_process(engine, part, *pid, failure);
+	ARRAY_FREE(&pids);
+	return error;
 }
 
 int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failure)
@@ -342,7 +361,7 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 		attach_pins_remove(engine->pins, name);
 	error = attach_sites(engine, part, failure);
 	if (!error)
-		error = watch_images(engine, part, failure);
+		error = engine_watch_images(engine, at, failure);
 	if (!error && engine->pins)
 		error = attach_pins_make(part->attachment, engine->pins, name, failure);
 	if (error) {

@@ -28,6 +28,7 @@ struct part {
 	bool shown;                         /* its data belongs into profiles */
 	struct attachment *attachment;      /* NULL: not attached */
 	ARRAY(struct attachment *) watches; /* of targets' dynamic linkers, one a process */
+	pid_array watched;                  /* those processes, ended ones included */
 	struct attachment *exits;           /* the exit sites that stood by, once called in */
 };
 
