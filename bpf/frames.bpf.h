@@ -76,10 +76,12 @@ struct thread {
 	    unclaimed; /* activations that found their slot in `active` taken by another function */
 	__u32 returns; /* frames that await a return probe */
 	__u32 scope;   /* that it was last found in */
-	__u64 epoch;   /* of the frames: they end with the program that runs, and with the gate */
-	__u64 ended;   /* stack pointer of the last call that returned */
-	__u64 sp;      /* of the present hit */
-	__u64 now;     /* virtual time of the present hit */
+	__u32 far;     /* key of its far frames, 0: none */
+	__u32 reserved;
+	__u64 epoch; /* of the frames: they end with the program that runs, and with the gate */
+	__u64 ended; /* stack pointer of the last call that returned */
+	__u64 sp;    /* of the present hit */
+	__u64 now;   /* virtual time of the present hit */
 	/* Of a thread's own: the goroutine that it runs, 0: none. Of a goroutine's: its g. */
 	__u64 goroutine;
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
@@ -116,23 +118,24 @@ struct {
 	__type(value, struct far_frames);
 } empty_far SEC(".maps");
 
-/* Of the current thread; NULL: it has none. */
-static __always_inline struct far_frames *far_find(void)
+/* NULL: it has none. */
+static __always_inline struct far_frames *far_find(const struct thread *thread)
 {
-	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	__u32 key = thread->far;
 
-	return bpf_map_lookup_elem(&far_frames, &thread);
+	return key ? bpf_map_lookup_elem(&far_frames, &key) : NULL;
 }
 
-/* NULL: DEEP_THREADS_MAX threads have some. */
-static __always_inline struct far_frames *far_new(void)
+/* NULL: DEEP_THREADS_MAX threads have some. execve() changes a thread's id, so it is kept. */
+static __always_inline struct far_frames *far_new(struct thread *thread)
 {
-	__u32 thread = (__u32)bpf_get_current_pid_tgid(), zero = 0;
+	__u32 key = (__u32)bpf_get_current_pid_tgid(), zero = 0;
 	const struct far_frames *empty = bpf_map_lookup_elem(&empty_far, &zero);
 
-	if (!empty || bpf_map_update_elem(&far_frames, &thread, empty, BPF_NOEXIST))
+	if (!empty || bpf_map_update_elem(&far_frames, &key, empty, BPF_NOEXIST))
 		return NULL;
-	return far_find();
+	thread->far = key;
+	return far_find(thread);
 }
 
 /*
@@ -255,12 +258,13 @@ __noinline int scan_frames(
 /* Exact: is the function on the current thread's stack, inlined copies of it included? */
 __noinline int function_on_stack(__u32 function)
 {
-	struct far_frames *far = far_find();
 	struct thread *thread = thread_now();
+	struct far_frames *far;
 	int found = SCAN_CONTINUES;
 
 	if (!thread)
 		return 0;
+	far = far_find(thread);
 	for (__u32 from = 0; from < FRAMES_MAX && found == SCAN_CONTINUES; from += FRAMES_RUN)
 		found = scan_frames(thread, far, from, function);
 	return found == SCAN_FOUND;
@@ -609,7 +613,7 @@ static __always_inline struct frame *stack_slot(struct stack *stack)
 	if (depth >= FRAMES_NEAR && stack->thread->goroutine)
 		return NULL;
 	if (depth >= FRAMES_NEAR && !stack->far)
-		stack->far = far_new();
+		stack->far = far_new(stack->thread);
 	return frame_at(stack, depth);
 }
 

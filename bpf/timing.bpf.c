@@ -94,7 +94,7 @@ static __always_inline bool drop_dead_frames(struct thread *thread, struct task_
 	__u64 epoch = epoch_now(task), below = thread->sp;
 
 	if (thread->depth >= FRAMES_NEAR)
-		stack.far = far_find();
+		stack.far = far_find(thread);
 	if (thread->depth > FRAMES_NEAR && !stack.far) {
 		count_loss(LOSS_NO_STORAGE);
 		return false;
@@ -201,7 +201,7 @@ static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u
 	if (!thread || !hit->site)
 		return false;
 	if (thread->depth >= FRAMES_NEAR)
-		hit->stack.far = far_find();
+		hit->stack.far = far_find(thread);
 	return true;
 }
 
@@ -670,7 +670,7 @@ static __always_inline void thread_end_frames(struct thread *thread, struct task
 	bool stale = thread->epoch != epoch_now(task);
 
 	if (thread->depth >= FRAMES_NEAR)
-		stack.far = far_find();
+		stack.far = far_find(thread);
 	stack_pop_below(&stack, stale ? ~0ull : registers->sp, 0, POP_DEAD);
 	stack_pop_below(&stack, ~0ull, bpf_ktime_get_ns() - thread->cost, POP_ENDED);
 }
@@ -680,12 +680,12 @@ int follow_exit(void *context)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	__u32 process = bpf_get_current_pid_tgid() >> 32, id = (__u32)bpf_get_current_pid_tgid();
+	__u32 process = bpf_get_current_pid_tgid() >> 32, far = thread ? thread->far : 0;
 
 	if (thread && settings.gate && !thread->goroutine)
 		thread_end_frames(thread, task);
-	if (thread)
-		bpf_map_delete_elem(&far_frames, &id);
+	if (far)
+		bpf_map_delete_elem(&far_frames, &far);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	/* lprof was killed: with no more returns awaited, closing its links waits for none. */

@@ -272,6 +272,28 @@ static void a_process_executes_another_program(void **state)
 	assert_int_equal(counted(f.id).total_ns, 7);
 }
 
+/* A thread that executes another program gets the first thread's id, whatever it stood in. */
+static void a_deep_thread_executes_another_program(void **state)
+{
+	struct measured f = function_new(1, 0);
+
+	(void)state;
+	thread_new(100);
+	for (uint64_t depth = 0; depth < 100; depth++)
+		enter(f, SP - 16 * depth);
+	world.thread->task.self_exec_id++;
+	world.thread->kernel.tid = 100;
+	at(50);
+	for (uint64_t depth = 0; depth < 100; depth++)
+		enter(f, SP - 16 * depth);
+	at(60);
+	for (uint64_t depth = 100; depth-- > 0;)
+		leave(f, SP - 16 * depth);
+	EXPECT(f, .entries = 200, .exits = 100, .unwound = 100, .opened = 200, .closed = 200,
+	    .primitive = 2, .total_ns = 10, .self_ns = 10, .raw_total_ns = 10, .min_ns = 11,
+	    .max_ns = 10);
+}
+
 static void bystanders_are_counted_apart(void **state)
 {
 	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_RETURNS);
@@ -419,6 +441,7 @@ int main(void)
 	    TIMING_TEST(ended_processes_are_forgotten),
 	    TIMING_TEST(a_child_returns_from_its_parents_calls),
 	    TIMING_TEST(a_process_executes_another_program),
+	    TIMING_TEST(a_deep_thread_executes_another_program),
 	    TIMING_TEST(bystanders_are_counted_apart),
 	    TIMING_TEST(hits_before_the_gate_opens),
 	    TIMING_TEST(frames_stay_open_when_the_gate_closes),

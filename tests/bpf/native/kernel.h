@@ -32,7 +32,7 @@ struct native_map {
 
 struct native_thread {
 	struct task_struct *task;
-	uint32_t tgid;
+	uint32_t tgid, tid;
 	void *storage[NATIVE_MAPS_MAX];
 };
 
@@ -206,7 +206,7 @@ static inline struct task_struct *bpf_get_current_task_btf(void)
 
 static inline uint64_t bpf_get_current_pid_tgid(void)
 {
-	return (uint64_t)native.thread->tgid << 32;
+	return (uint64_t)native.thread->tgid << 32 | native.thread->tid;
 }
 
 static inline uint64_t bpf_get_attach_cookie(const void *context)

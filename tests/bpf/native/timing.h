@@ -90,6 +90,7 @@ static inline size_t thread_new(uint32_t process)
 	thread->task.signal = &thread->process;
 	thread->kernel.task = &thread->task;
 	thread->kernel.tgid = process;
+	thread->kernel.tid = process + (uint32_t)world.thread_count;
 	thread->registers.sp = STACK_TOP;
 	bpf_map_update_elem(&targets, &process, &one, BPF_ANY);
 	thread_switch(world.thread_count);
