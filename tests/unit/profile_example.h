@@ -72,9 +72,17 @@ static inline struct profile *profile_example(const char *source)
 	    (struct profile_omission){0, text(p, source), 7, text(p, "no safe place for a probe")});
 	p->losses[LOSS_DEPTH] = 12;
 	profile_lose(p, "from the future", 5);
-	ARRAY_APPEND(&p->stacks, (struct profile_stack){.count = 7});
-	ARRAY_APPEND(&p->stacks.items[0].frames, text(p, "main"));
-	ARRAY_APPEND(&p->stacks.items[0].frames, text(p, "add"));
+	p->sampling_period_ns = 1001001;
+	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "main"), text(p, source), 13, 0});
+	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "add"), text(p, source), 6, 0});
+	ARRAY_APPEND(&p->frames,
+	    (struct profile_frame){text(p, "[kernel]"), text(p, ""), 0, PROFILE_NO_IMAGE});
+	ARRAY_APPEND(&p->stacks, (struct profile_stack){.cpu_samples = 3});
+	ARRAY_APPEND(&p->stacks.items[0].frames, 0);
+	ARRAY_APPEND(&p->stacks.items[0].frames, 1);
+	ARRAY_APPEND(&p->stacks, (struct profile_stack){.cpu_samples = 2});
+	ARRAY_APPEND(&p->stacks.items[1].frames, 0);
+	ARRAY_APPEND(&p->stacks.items[1].frames, 2);
 	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 0.00405, 4};
 	profile_account(p);
 	return p;

@@ -186,6 +186,10 @@ static void test_json_refusals(void **state)
 	    {BODY("\"functions\": [{\"histogram\": [[1]]}]"), "must be a pair"},
 	    {BODY("\"functions\": [{\"callers\": [{\"function\": 1}]}]"),
 		"functions[0].callers[0].function: must be a whole number from -1 to 0"},
+	    {BODY("\"frames\": [{\"image\": 0}]"),
+		"frames[0].image: must be a whole number from -1 to -1"},
+	    {BODY("\"frames\": [{}], \"stacks\": [{\"frames\": [1]}]"),
+		"stacks[0].frames[0]: must be a whole number from 0 to 0"},
 	};
 
 	(void)state;

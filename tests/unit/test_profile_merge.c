@@ -41,6 +41,49 @@ static void test_merge_doubles(void **state)
 	assert_true(sum->functions.items[1].rate == 0.1);
 }
 
+/* Equal stacks are one; other frames and images find their place. */
+static void test_merge_stacks(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *sum = profile_example("/a.c");
+	CLEANUP(profile_free_p) struct profile *more = profile_example("/a.c");
+
+	(void)state;
+	more->images.items[0].path = "/other";
+	more->images.items[0].build_id = "ef";
+	more->frames.items[1].image = 1;
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(sum->sampling_period_ns, 1001001);
+	assert_int_equal(sum->frames.count, 5);
+	assert_int_equal(sum->frames.items[3].image, 2);
+	assert_int_equal(sum->frames.items[4].image, 1);
+	assert_string_equal(sum->frames.items[4].name, "add");
+	assert_int_equal(sum->stacks.count, 4);
+	assert_int_equal(sum->stacks.items[2].frames.items[0], 3);
+	assert_int_equal(sum->stacks.items[2].frames.items[1], 4);
+	assert_int_equal(sum->stacks.items[3].frames.items[1], 2);
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(sum->frames.count, 5);
+	assert_int_equal(sum->stacks.count, 4);
+	assert_int_equal(sum->stacks.items[2].cpu_samples, 6);
+}
+
+/* Samples of the longer period count as the more of the shorter one, whichever came first. */
+static void test_merge_periods(void **state)
+{
+	(void)state;
+	for (int swapped = 0; swapped < 2; swapped++) {
+		CLEANUP(profile_free_p) struct profile *sum = profile_example("/a.c");
+		CLEANUP(profile_free_p) struct profile *more = profile_example("/a.c");
+
+		(swapped ? sum : more)->sampling_period_ns = 10010010;
+		assert_int_equal(profile_merge(sum, more), 0);
+		assert_int_equal(sum->sampling_period_ns, 1001001);
+		assert_int_equal(sum->functions.items[0].cpu_samples, 33);
+		assert_int_equal(sum->functions.items[0].lines.items[1].cpu_samples, 22);
+		assert_int_equal(sum->stacks.items[0].cpu_samples, 33);
+	}
+}
+
 /* `more` has another function before the shared one: callers move with their functions. */
 static void test_merge_maps_callers(void **state)
 {
@@ -199,6 +242,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_merge_doubles),
+	    cmocka_unit_test(test_merge_stacks),
+	    cmocka_unit_test(test_merge_periods),
 	    cmocka_unit_test(test_merge_maps_callers),
 	    cmocka_unit_test(test_merge_tells_overloads_apart),
 	    cmocka_unit_test(test_diff_of_equals_marks_nothing),

@@ -109,33 +109,6 @@ static int read_image(struct json_reader *reader, const struct json_place *eleme
 	return ARRAY_APPEND(&reader->profile->images, image) ? json_no_memory(element) : 0;
 }
 
-static int read_frame(struct json_reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_stack *stack = context;
-	const char *text;
-	int error = json_string(element, &text);
-
-	if (error)
-		return error;
-	text = profile_intern(reader->profile, text);
-	return !text || ARRAY_APPEND(&stack->frames, text) ? json_no_memory(element) : 0;
-}
-
-static int read_stack(struct json_reader *reader, const struct json_place *element, void *context)
-{
-	struct profile_stack *stack;
-	int error;
-
-	(void)context;
-	if (ARRAY_APPEND(&reader->profile->stacks, (struct profile_stack){.count = 0}))
-		return json_no_memory(element);
-	stack = &reader->profile->stacks.items[reader->profile->stacks.count - 1];
-	error = json_get_unsigned(element, "count", &stack->count);
-	return error
-		   ? error
-		   : json_read_list(reader, element, "frames", read_frame, json_type_string, stack);
-}
-
 static int read_loss(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	const char *cause = "";
@@ -230,8 +203,7 @@ static int read_document(struct json_reader *reader, const struct json_place *do
 		reader->functions = json_object_array_length(functions.value);
 	if ((error = json_read_list(
 		 reader, document, "functions", json_read_function, json_type_object, NULL)) ||
-	    (error = json_read_list(
-		 reader, document, "stacks", read_stack, json_type_object, NULL)) ||
+	    (error = json_read_stacks(reader, document)) ||
 	    (error = json_read_list(
 		 reader, document, "losses", read_loss, json_type_object, NULL)) ||
 	    (error = read_cost(reader, document)) ||

@@ -29,6 +29,9 @@ int json_read_accounting(
 /* A json_element_reader of functions; images were read before. */
 int json_read_function(struct json_reader *reader, const struct json_place *element, void *context);
 
+/* The sampling period, "frames" and "stacks"; images were read before. */
+int json_read_stacks(struct json_reader *reader, const struct json_place *document);
+
 /* -ENOMEM, said. */
 int json_no_memory(const struct json_place *place);
 

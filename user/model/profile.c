@@ -38,6 +38,7 @@ void profile_free(struct profile *profile)
 	ARRAY_FREE(&profile->targets);
 	ARRAY_FREE(&profile->images);
 	ARRAY_FREE(&profile->functions);
+	ARRAY_FREE(&profile->frames);
 	ARRAY_FREE(&profile->stacks);
 	ARRAY_FREE(&profile->omissions);
 	ARRAY_FREE(&profile->other_losses);

@@ -87,10 +87,22 @@ struct profile_function {
 	ARRAY(struct profile_line) lines;
 };
 
-/* A stack seen `count` times, root first. For .folded and .speedscope.json; may be empty. */
+/*
+ * A place in sampled stacks, stored once. Inlined functions are frames of their own, inside that of
+ * the function they were inlined into. Where no function is known the name says what is:
+ * "[kernel]", "[lua]" (an image without symbols), "[anonymous]".
+ */
+struct profile_frame {
+	const char *name;
+	const char *file; /* "" unknown */
+	uint32_t line;    /* that ran, or of the call that the frame within came from; 0: unknown */
+	uint32_t image;   /* index into images, or PROFILE_NO_IMAGE */
+};
+
+/* A stack that was sampled, indexes into frames, outermost first. */
 struct profile_stack {
-	ARRAY(const char *) frames;
-	uint64_t count;
+	ARRAY(uint32_t) frames;
+	uint64_t cpu_samples;
 };
 
 struct profile_cost {
@@ -121,6 +133,8 @@ struct profile {
 	ARRAY(struct profile_target) targets;
 	ARRAY(struct profile_image) images;
 	ARRAY(struct profile_function) functions;
+	uint64_t sampling_period_ns; /* CPU time that a sample stands for; 0: not sampled */
+	ARRAY(struct profile_frame) frames;
 	ARRAY(struct profile_stack) stacks;
 	ARRAY(struct profile_omission) omissions;
 	uint64_t losses[LOSS_COUNT];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Adds one profile to another.
 #include "model/profile_merge.h"
+#include "model/profile_merge_samples.h"
 
 #include <string.h>
 
@@ -18,6 +19,13 @@ struct merge {
 	uint32_t *functions; /* of more's functions: where they went in sum */
 	uint32_t *images;    /* likewise */
 };
+
+/* Samples of `more` in the sum's period. */
+static uint64_t samples_of(const struct merge *merge, uint64_t count)
+{
+	return profile_samples_of_period(
+	    count, merge->more->sampling_period_ns, merge->sum->sampling_period_ns);
+}
 
 static const char *image_key(const struct profile_image *image)
 {
@@ -164,15 +172,20 @@ static int add_lines(
 			    : b == from->lines.count
 				? -1
 				: line_compare(&into->lines.items[a], &from->lines.items[b]);
-		struct profile_line *line = &united.items[united.count++];
+		struct profile_line *line = &united.items[united.count++], more;
 
-		if (order <= 0) {
+		if (order < 0) {
 			*line = into->lines.items[a++];
-			if (order == 0)
-				add_line(line, &from->lines.items[b++]);
 			continue;
 		}
-		*line = from->lines.items[b++];
+		more = from->lines.items[b++];
+		more.cpu_samples = samples_of(merge, more.cpu_samples);
+		if (order == 0) {
+			*line = into->lines.items[a++];
+			add_line(line, &more);
+			continue;
+		}
+		*line = more;
 		line->file = profile_intern(merge->sum, line->file);
 		if (!line->file) {
 			ARRAY_FREE(&united);
@@ -210,7 +223,8 @@ static int add_callers(
 	return 0;
 }
 
-static void add_numbers(struct profile_function *into, const struct profile_function *from)
+static void add_numbers(
+    const struct merge *merge, struct profile_function *into, const struct profile_function *from)
 {
 	if (from->timed_calls && (!into->timed_calls || from->min_ns < into->min_ns))
 		into->min_ns = from->min_ns;
@@ -222,7 +236,7 @@ static void add_numbers(struct profile_function *into, const struct profile_func
 	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
 	into->raw_total_ns = profile_sum(into->raw_total_ns, from->raw_total_ns);
-	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
+	into->cpu_samples = profile_sum(into->cpu_samples, samples_of(merge, from->cpu_samples));
 	into->lines_measured = into->lines_measured || from->lines_measured;
 	if (from->inlined_copies > into->inlined_copies)
 		into->inlined_copies = from->inlined_copies;
@@ -269,7 +283,7 @@ static int merge_functions(struct merge *merge)
 		const struct profile_function *from = &merge->more->functions.items[i];
 		struct profile_function *into = &merge->sum->functions.items[merge->functions[i]];
 
-		add_numbers(into, from);
+		add_numbers(merge, into, from);
 		error = add_histogram(into, from);
 		error = error ? error : add_callers(merge, into, from);
 		error = error ? error : add_lines(merge, into, from);
@@ -315,25 +329,6 @@ static int merge_targets(struct merge *merge)
 		copy.command = profile_intern(merge->sum, copy.command);
 		if (!copy.command || ARRAY_APPEND(&merge->sum->targets, copy))
 			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int merge_stacks(struct merge *merge)
-{
-	ARRAY_FOREACH (stack, &merge->more->stacks) {
-		struct profile_stack *copy;
-
-		if (ARRAY_APPEND(
-			&merge->sum->stacks, (struct profile_stack){.count = stack->count}))
-			return -ENOMEM;
-		copy = &merge->sum->stacks.items[merge->sum->stacks.count - 1];
-		ARRAY_FOREACH (frame, &stack->frames) {
-			const char *text = profile_intern(merge->sum, *frame);
-
-			if (!text || ARRAY_APPEND(&copy->frames, text))
-				return -ENOMEM;
-		}
 	}
 	return 0;
 }
@@ -402,11 +397,12 @@ int profile_merge(struct profile *sum, const struct profile *more)
 	for (uint32_t i = 0; i < sum->functions.count; i++)
 		keys[i] = key_of(sum, i);
 	qsort(keys, sum->functions.count, sizeof(*keys), key_compare);
+	profile_merge_period(sum, more->sampling_period_ns);
 	error = merge_images(&merge);
 	error = error ? error : merge_functions(&merge);
 	error = error ? error : merge_omissions(&merge);
 	error = error ? error : merge_targets(&merge);
-	error = error ? error : merge_stacks(&merge);
+	error = error ? error : profile_merge_stacks(sum, more, images);
 	error = error ? error : merge_losses(&merge);
 	return error ? error : merge_head(sum, more);
 }

@@ -174,14 +174,28 @@ static void write_targets(struct json_stream *json, const struct profile *profil
 
 static void write_stacks(struct json_stream *json, const struct profile *profile)
 {
+	json_unsigned(json, "sampling_period_ns", profile->sampling_period_ns);
+	json_open(json, "frames", '[', JSON_ROWS);
+	ARRAY_FOREACH (frame, &profile->frames) {
+		json_open(json, NULL, '{', JSON_COMPACT);
+		json_text(json, "name", frame->name);
+		json_text(json, "file", frame->file);
+		json_unsigned(json, "line", frame->line);
+		if (frame->image < profile->images.count)
+			json_unsigned(json, "image", frame->image);
+		else
+			json_null(json, "image");
+		json_close(json);
+	}
+	json_close(json);
 	json_open(json, "stacks", '[', JSON_ROWS);
 	ARRAY_FOREACH (stack, &profile->stacks) {
 		json_open(json, NULL, '{', JSON_COMPACT);
 		json_open(json, "frames", '[', JSON_COMPACT);
 		ARRAY_FOREACH (frame, &stack->frames)
-			json_text(json, NULL, *frame);
+			json_unsigned(json, NULL, *frame);
 		json_close(json);
-		json_unsigned(json, "count", stack->count);
+		json_unsigned(json, "cpu_samples", stack->cpu_samples);
 		json_close(json);
 	}
 	json_close(json);
