@@ -11,8 +11,8 @@
 #include "collect/calibration_code.h"
 #include "collect/code_page.h"
 
-#define ROUNDS      24 /* medians over these */
-#define TURNS       32 /* of the loop in a round: some milliseconds */
+#define ROUNDS      40 /* medians over these */
+#define TURNS       8  /* of the loop in a round: a millisecond, too short to be often interrupted */
 #define COST_MIN_NS 20 /* a hit outside these bounds was not measured rightly */
 #define COST_MAX_NS 1000000
 
@@ -244,13 +244,19 @@ void calibrate_costs(enum attach_method method, struct costs *ret_costs)
 	struct failure failure = {0};
 
 	*ret_costs = (struct costs){0};
-	if (calibration_cache_load(method, ret_costs) == 0 && costs_plausible(ret_costs))
-		return;
 	if (measure(method, ret_costs, &failure) == 0 && costs_plausible(ret_costs)) {
 		calibration_cache_store(method, ret_costs);
 		return;
 	}
+	if (calibration_cache_load(method, ret_costs) == 0 && costs_plausible(ret_costs))
+		return;
 	log_warning("the cost of probes could not be measured, so times include it%s%s",
 	    failure.code ? ": " : "", failure.text);
 	*ret_costs = (struct costs){0};
+}
+
+void calibrate_price(enum attach_method method, struct costs *ret_costs)
+{
+	if (calibration_cache_load(method, ret_costs) || !costs_plausible(ret_costs))
+		calibrate_costs(method, ret_costs);
 }

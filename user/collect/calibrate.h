@@ -21,9 +21,13 @@
 #include "collect/engine.h"
 
 /*
- * The costs of hits attached by `method`: from the cache of this boot, or measured (under a
- * second). Where that fails all are zero and `known` is false: times stay uncorrected.
+ * The costs of hits attached by `method`, measured now (some 50 ms): a machine, a virtual one above
+ * all, is faster at one time than at another. Where that fails, the last ones of this boot; where
+ * there are none, all are zero and `known` is false: times stay uncorrected.
  */
 void calibrate_costs(enum attach_method method, struct costs *ret_costs);
+
+/* Likewise, but the last ones of this boot will do: for prices, not for correction. */
+void calibrate_price(enum attach_method method, struct costs *ret_costs);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Costs of probes kept from one lprof to the next, so that starting takes no time: in
+ * Costs of probes kept from one lprof to the next, so that prices are at hand: in
  * /var/cache/lprof for root, else $XDG_CACHE_HOME or ~/.cache. They hold for an hour of one boot.
  */
 #ifndef LPROF_COLLECT_CALIBRATION_CACHE_H
