@@ -74,6 +74,7 @@ static uint64_t calls(struct engine *engine, uint32_t function)
 	ARRAY_FOREACH (each, &profile->functions)
 		assert_true(profile_identity_holds(&each->accounting));
 	count = profile->functions.items[function].calls;
+	engine_rest(engine); /* whatever comes next maps the tables again */
 	return count;
 }
 
@@ -132,7 +133,7 @@ static void parts_come_and_go(void **state)
 	assert_int_equal(engine_attach_part(engine, part, NULL), 0);
 	program_call(&program, 13);
 	assert_int_equal(calls(engine, 1), 25);
-	engine_reset_part(engine, part);
+	assert_int_equal(engine_reset_part(engine, part, NULL), 0);
 	assert_int_equal(calls(engine, 1), 0);
 	program_call(&program, 2);
 	assert_int_equal(calls(engine, 1), 2);

@@ -288,6 +288,23 @@ void engine_free(struct engine *engine)
 	free(engine);
 }
 
+void engine_rest(struct engine *engine)
+{
+	counters_close(&engine->counters);
+}
+
+int engine_wake(struct engine *engine, struct failure *failure)
+{
+	int error;
+
+	if (engine->counters.mapping_count)
+		return 0;
+	error = counters_open(&engine->counters, &engine->kernel, failure);
+	if (error)
+		engine_rest(engine); /* not half of them */
+	return error;
+}
+
 /* ---- Measuring ---- */
 
 void engine_activate(struct engine *engine)
@@ -343,8 +360,10 @@ int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile
 	    .started_ns = engine->started_ns,
 	    .duration_ns = engine->activated_ns ? until - engine->activated_ns : 0,
 	};
-	int error;
+	int error = engine_wake(engine, failure);
 
+	if (error)
+		return error;
 	if (!parts)
 		return failure_set(failure, ENOMEM, "out of memory");
 	for (size_t at = 0; at < engine->parts.count; at++)

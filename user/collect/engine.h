@@ -65,13 +65,19 @@ int engine_attach(struct engine *engine, struct failure *failure);
 void engine_activate(struct engine *engine);
 
 /* The share of calls to time, live: function id of part 0, 0.0 to 1.0. */
-void engine_set_rate(struct engine *engine, uint32_t function, double rate);
+int engine_set_rate(struct engine *engine, uint32_t function, double rate, struct failure *failure);
 
 /* A profile of everything so far; may be called at any time, also after stop. */
 int engine_drain(struct engine *engine, struct profile **ret_profile, struct failure *failure);
 
 /* Closes the gate, then detaches. What was measured can still be drained. */
 void engine_stop(struct engine *engine);
+
+/*
+ * Gives the memory of the kernel's tables back, which counts as this process's as long as they are
+ * mapped; counting goes on. What needs them next maps them again, in a fraction of a millisecond.
+ */
+void engine_rest(struct engine *engine);
 
 /* ---- Parts ---- */
 
@@ -116,7 +122,8 @@ int engine_attach_part(struct engine *engine, uint32_t part, struct failure *fai
 /* Closes a part's sites and detaches them. Its data stays in profiles. */
 void engine_detach_part(struct engine *engine, uint32_t part);
 
-void engine_set_part_rate(struct engine *engine, uint32_t part, uint32_t function, double rate);
+int engine_set_part_rate(
+    struct engine *engine, uint32_t part, uint32_t function, double rate, struct failure *failure);
 
 /* Whether the part's data belongs into profiles: true from engine_add() on. */
 void engine_show_part(struct engine *engine, uint32_t part, bool shown);
@@ -131,7 +138,7 @@ void engine_visit_targets(const struct engine *engine,
 uint64_t engine_price_ns(const struct engine *engine, enum cost_class class);
 
 /* Starts the part's counters from zero; calls that run are calls of the new time. */
-void engine_reset_part(struct engine *engine, uint32_t part);
+int engine_reset_part(struct engine *engine, uint32_t part, struct failure *failure);
 
 /* A profile of some parts, of those that are shown: part i if `wanted` is NULL or wanted[i]. */
 int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile **ret_profile,

@@ -236,6 +236,8 @@ int engine_add(struct engine *engine, const struct plan *plan,
 	int error = check_room(&engine->fill, plan, failure);
 
 	if (!error)
+		error = engine_wake(engine, failure);
+	if (!error)
 		error = choose_scope(engine, options, &place.scope, failure);
 	if (!error)
 		error = append_part(engine, plan, &place, ret_part, failure);
@@ -354,12 +356,13 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 {
 	struct part *part = engine->parts.items[at];
 	char name[PART_NAME_MAX];
-	int error = 0;
+	int error = engine_wake(engine, failure);
 
 	engine_part_name(part, name);
 	if (engine->pins)
 		attach_pins_remove(engine->pins, name);
-	error = attach_sites(engine, part, failure);
+	if (!error)
+		error = attach_sites(engine, part, failure);
 	if (!error)
 		error = engine_watch_images(engine, at, failure);
 	if (!error && engine->pins)
@@ -377,13 +380,17 @@ int engine_attach(struct engine *engine, struct failure *failure)
 	return engine_attach_part(engine, 0, failure);
 }
 
-/* The refusals stay, because they say why lines have no counts. */
+/*
+ * The refusals stay, because they say why lines have no counts. Without memory for the tables the
+ * probes go all the same, and calls that are half-way then stay open.
+ */
 void engine_detach_part(struct engine *engine, uint32_t at)
 {
 	struct part *part = engine->parts.items[at];
 	char name[PART_NAME_MAX];
 
-	part_close(part, &engine->counters);
+	if (!engine_wake(engine, NULL))
+		part_close(part, &engine->counters);
 	part->live = false;
 	engine_part_name(part, name);
 	if (engine->pins)
@@ -419,7 +426,9 @@ int engine_switch_exits(struct engine *engine, uint32_t at, struct failure *fail
 	if (part->exits)
 		return 0;
 	options.standby = true;
-	error = attach_open(part->plan, &options, &part->exits, failure);
+	error = engine_wake(engine, failure);
+	if (!error)
+		error = attach_open(part->plan, &options, &part->exits, failure);
 	if (!error)
 		part_switch_exits(part, &engine->counters);
 	return error;
@@ -478,17 +487,21 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 
 /* ---- The rest ---- */
 
-void engine_set_part_rate(struct engine *engine, uint32_t part, uint32_t function, double rate)
+int engine_set_part_rate(
+    struct engine *engine, uint32_t part, uint32_t function, double rate, struct failure *failure)
 {
 	const struct engine_place *place = &engine->parts.items[part]->place;
+	int error = engine_wake(engine, failure);
 
-	engine->counters.functions[place->functions + function].threshold =
-	    counters_threshold(rate);
+	if (!error)
+		engine->counters.functions[place->functions + function].threshold =
+		    counters_threshold(rate);
+	return error;
 }
 
-void engine_set_rate(struct engine *engine, uint32_t function, double rate)
+int engine_set_rate(struct engine *engine, uint32_t function, double rate, struct failure *failure)
 {
-	engine_set_part_rate(engine, 0, function, rate);
+	return engine_set_part_rate(engine, 0, function, rate, failure);
 }
 
 void engine_show_part(struct engine *engine, uint32_t part, bool shown)
@@ -513,10 +526,14 @@ uint64_t engine_price_ns(const struct engine *engine, enum cost_class class)
 	return engine->costs.before_ns[class] + engine->costs.after_ns[class];
 }
 
-void engine_reset_part(struct engine *engine, uint32_t part)
+int engine_reset_part(struct engine *engine, uint32_t part, struct failure *failure)
 {
-	counters_reset(
-	    &engine->counters, engine->parts.items[part], engine->kernel.maps[MAP_edges]);
+	int error = engine_wake(engine, failure);
+
+	if (!error)
+		counters_reset(
+		    &engine->counters, engine->parts.items[part], engine->kernel.maps[MAP_edges]);
+	return error;
 }
 
 void engine_fill(const struct engine *engine, struct engine_fill *ret_fill)

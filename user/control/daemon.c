@@ -273,6 +273,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *context)
 	(void)probes_tick(&daemon->probes, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
 	daemon_snapshot_if_due(daemon);
 	malloc_trim(0); /* what scrapes and plans took for a moment goes back */
+	engine_rest(daemon->engine);
 	sd_event_source_set_time_relative(source, TICK_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ON);
 	return 0;

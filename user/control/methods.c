@@ -162,16 +162,21 @@ static int do_list(struct call *call, struct json_stream *json)
 }
 
 /* The functions of that name, or the probes that are meant as a whole; how many functions. */
-static size_t set_rate(struct call *call, const char *name, bool whole, double rate)
+static ssize_t set_rate(struct call *call, const char *name, bool whole, double rate)
 {
 	struct probes *probes = &call->daemon->probes;
-	size_t changed = 0;
+	ssize_t changed = 0;
 
 	ARRAY_FOREACH (probe, &probes->all) {
+		ssize_t more;
+
 		if (!(*probe)->active || !may_see(call, *probe) ||
 		    (whole && !is_meant(*probe, name)))
 			continue;
-		changed += probe_set_rate(probes, *probe, whole ? NULL : name, rate);
+		more = probe_set_rate(probes, *probe, whole ? NULL : name, rate, call->failure);
+		if (more < 0)
+			return more;
+		changed += more;
 	}
 	return changed;
 }
@@ -180,7 +185,7 @@ static int do_set_rate(struct call *call, struct json_stream *json)
 {
 	const char *name = NULL;
 	double rate = -1;
-	size_t changed;
+	ssize_t changed;
 	int error = json_get_text(&call->parameters, "probe", &name);
 
 	if (!error)
@@ -192,11 +197,13 @@ static int do_set_rate(struct call *call, struct json_stream *json)
 	changed = set_rate(call, name, false, rate);
 	if (!changed)
 		changed = set_rate(call, name, true, rate);
+	if (changed < 0)
+		return (int)changed;
 	if (!changed)
 		return failure_set(call->failure, ENOENT,
 		    "no probe or function is called \"%s\": lprof list shows those there are",
 		    name);
-	json_unsigned(json, "functions", changed);
+	json_unsigned(json, "functions", (uint64_t)changed);
 	return call->daemon->probes.options.save(call->daemon, call->failure);
 }
 

@@ -300,6 +300,8 @@ int probes_remove(struct probes *probes, struct probe *probe, struct failure *fa
 
 int probes_reset(struct probes *probes, uid_t user, struct failure *failure)
 {
+	int error = 0;
+
 	ARRAY_FOREACH (each, &probes->all) {
 		struct probe *probe = *each;
 
@@ -308,10 +310,12 @@ int probes_reset(struct probes *probes, uid_t user, struct failure *failure)
 		ARRAY_FOREACH (part, &probe->parts) {
 			if (part->phase == PART_ENDED)
 				engine_show_part(probes->options.engine, part->number, false);
-			engine_reset_part(probes->options.engine, part->number);
+			if (!error)
+				error = engine_reset_part(
+				    probes->options.engine, part->number, failure);
 		}
 	}
-	return save(probes, failure);
+	return error ? error : save(probes, failure);
 }
 
 static bool is_named(const struct plan_function *function, const char *pattern)
@@ -320,15 +324,21 @@ static bool is_named(const struct plan_function *function, const char *pattern)
 	       string_matches(pattern, function->linkage_name);
 }
 
-size_t probe_set_rate(struct probes *probes, struct probe *probe, const char *function, double rate)
+ssize_t probe_set_rate(struct probes *probes, struct probe *probe, const char *function,
+    double rate, struct failure *failure)
 {
-	size_t changed = 0;
+	ssize_t changed = 0;
 
 	ARRAY_FOREACH (part, &probe->parts) {
 		for (uint32_t at = 0; at < part->plan->functions.count; at++) {
+			int error;
+
 			if (function && !is_named(&part->plan->functions.items[at], function))
 				continue;
-			engine_set_part_rate(probes->options.engine, part->number, at, rate);
+			error = engine_set_part_rate(
+			    probes->options.engine, part->number, at, rate, failure);
+			if (error)
+				return error;
 			changed++;
 		}
 	}

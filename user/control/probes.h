@@ -90,9 +90,9 @@ bool probes_tick(struct probes *probes, int64_t now_ns);
 /* Forgets ended probes of a user (0: of all) and starts the others' counters from zero. */
 int probes_reset(struct probes *probes, uid_t user, struct failure *failure);
 
-/* Sets the rate of a probe's functions that match a glob or name (NULL: all); how many. */
-size_t probe_set_rate(
-    struct probes *probes, struct probe *probe, const char *function, double rate);
+/* Sets the rate of a probe's functions that match a glob or name (NULL: all); how many, -errno. */
+ssize_t probe_set_rate(struct probes *probes, struct probe *probe, const char *function,
+    double rate, struct failure *failure);
 
 /* The probe of that id, or NULL. */
 struct probe *probes_find(const struct probes *probes, uint64_t id);
