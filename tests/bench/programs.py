@@ -70,9 +70,10 @@ def zstd(*flags):
     return library
 
 
-def many_functions(count):
-    """A program of that many functions of ten rows each, which does next to nothing and says when it began."""
-    into = directory(f"many-{count}")
+def many_functions(count, more_lines=0, called=1):
+    """A program of that many functions of ten rows each and so many more, which calls some of them and says
+    when it began; with none but the first called it does next to nothing."""
+    into = directory(f"many-{count}-{more_lines}-{called}")
     program = into / "many"
     if program.exists():
         return program
@@ -80,6 +81,7 @@ def many_functions(count):
     for first in range(0, count, per_file):
         text = ["volatile unsigned sink;" if first == 0 else "extern volatile unsigned sink;"]
         for number in range(first, min(first + per_file, count)):
+            more = "".join(f"\tsum += sink ^ {line};\n" for line in range(more_lines))
             text.append(f"""
 unsigned generated_{number}(unsigned value);
 unsigned generated_{number}(unsigned value)
@@ -92,25 +94,27 @@ unsigned generated_{number}(unsigned value)
 			sink = sum;
 		sum ^= sum >> {number % 13 + 1};
 	}}
-	sink = sum;
+{more}	sink = sum;
 	return sum;
 }}""")
         path = into / f"part{first}.c"
         path.write_text("\n".join(text) + "\n")
         sources.append(path)
     main = into / "main.c"
-    main.write_text("""#include <stdio.h>
+    declarations = "\n".join(f"unsigned generated_{number}(unsigned value);" for number in range(called))
+    calls = "\n".join(f"\tgenerated_{number}(3);" for number in range(called))
+    main.write_text(f"""#include <stdio.h>
 #include <time.h>
-unsigned generated_0(unsigned value);
+{declarations}
 int main(void)
-{
+{{
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	generated_0(3);
+{calls}
 	printf("%lld\\n", now.tv_sec * 1000000000ll + now.tv_nsec);
 	return 0;
-}
+}}
 """)
     objects = compile_all(into, [*sources, main], ["-O2", "-g"])
     measuring.succeed(["gcc", "-o", program, *objects])
