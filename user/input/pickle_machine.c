@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define VALUES_MAX 8000000 /* 40 bytes each; a line takes 4 */
-
 struct machine {
 	const char *name;
 	const unsigned char *bytes;
 	size_t size, at, opcode_at;
-	struct pickle pickle;
+	struct python_values values;
 	ARRAY(uint32_t) stack;
 	ARRAY(uint32_t) memo;
 	struct failure *failure;
@@ -57,20 +55,20 @@ static int take_number(struct machine *machine, size_t length, uint64_t *ret_num
 	return 0;
 }
 
-static int push(struct machine *machine, struct pickle_value value)
+static int push(struct machine *machine, struct python_value value)
 {
-	if (machine->pickle.values.count >= VALUES_MAX)
+	if (machine->values.values.count >= PYTHON_VALUES_MAX)
 		return refuse(machine, "more values than lprof reads");
-	value.first = value.last = PICKLE_END;
-	if (ARRAY_APPEND(&machine->pickle.values, value) ||
-	    ARRAY_APPEND(&machine->stack, (uint32_t)machine->pickle.values.count - 1))
+	value.first = value.last = PYTHON_END;
+	if (ARRAY_APPEND(&machine->values.values, value) ||
+	    ARRAY_APPEND(&machine->stack, (uint32_t)machine->values.values.count - 1))
 		return no_memory(machine);
 	return 0;
 }
 
-static struct pickle_value *value_at(struct machine *machine, uint32_t value)
+static struct python_value *value_at(struct machine *machine, uint32_t value)
 {
-	return &machine->pickle.values.items[value];
+	return &machine->values.values.items[value];
 }
 
 /* The value `depth` below the top; -EBADMSG: not there, or a mark. */
@@ -81,7 +79,7 @@ static int peek(struct machine *machine, size_t depth, uint32_t *ret_value)
 	if (depth >= machine->stack.count)
 		return refuse(machine, "an empty stack");
 	value = machine->stack.items[machine->stack.count - 1 - depth];
-	if (value_at(machine, value)->type == PICKLE_MARK)
+	if (value_at(machine, value)->type == PYTHON_MARK)
 		return refuse(machine, "a misplaced mark");
 	*ret_value = value;
 	return 0;
@@ -89,19 +87,8 @@ static int peek(struct machine *machine, size_t depth, uint32_t *ret_value)
 
 static int append(struct machine *machine, uint32_t container, uint32_t value)
 {
-	uint32_t cell = (uint32_t)machine->pickle.cells.count;
-	struct pickle_value *into = value_at(machine, container);
-
 	/* each appended value was pushed by an opcode of its own, so cells are bounded too */
-	if (ARRAY_APPEND(&machine->pickle.cells, (struct pickle_cell){value, PICKLE_END}))
-		return no_memory(machine);
-	if (into->last == PICKLE_END)
-		into->first = cell;
-	else
-		machine->pickle.cells.items[into->last].next = cell;
-	into->last = cell;
-	into->count++;
-	return 0;
+	return python_append(&machine->values, container, value) ? no_memory(machine) : 0;
 }
 
 /* Appends the `count` topmost values to a container and pops them. */
@@ -125,7 +112,7 @@ static int count_to_mark(struct machine *machine, size_t *ret_count)
 	for (size_t count = 0; count < machine->stack.count; count++) {
 		uint32_t value = machine->stack.items[machine->stack.count - 1 - count];
 
-		if (value_at(machine, value)->type == PICKLE_MARK) {
+		if (value_at(machine, value)->type == PYTHON_MARK) {
 			*ret_count = count;
 			return 0;
 		}
@@ -144,7 +131,7 @@ static int make_tuple(struct machine *machine, size_t count, bool marked)
 	for (size_t depth = 0; depth < count; depth++)
 		if (peek(machine, depth, &dropped))
 			return -EBADMSG;
-	error = push(machine, (struct pickle_value){.type = PICKLE_TUPLE, .count = 0});
+	error = push(machine, (struct python_value){.type = PYTHON_TUPLE, .count = 0});
 	if (error)
 		return error;
 	tuple = machine->stack.items[--machine->stack.count];
@@ -156,13 +143,13 @@ static int make_tuple(struct machine *machine, size_t count, bool marked)
 }
 
 /* SETITEMS, APPENDS and their single forms: values above a container go into it. */
-static int fill(struct machine *machine, enum pickle_type type, size_t count, bool marked)
+static int fill(struct machine *machine, enum python_type type, size_t count, bool marked)
 {
 	size_t depth = count + marked;
 	uint32_t container;
 	int error;
 
-	if (type == PICKLE_DICT && count % 2)
+	if (type == PYTHON_DICT && count % 2)
 		return refuse(machine, "a key without a value");
 	error = peek(machine, depth, &container);
 	if (error)
@@ -175,7 +162,7 @@ static int fill(struct machine *machine, enum pickle_type type, size_t count, bo
 	return error;
 }
 
-static int fill_to_mark(struct machine *machine, enum pickle_type type)
+static int fill_to_mark(struct machine *machine, enum python_type type)
 {
 	size_t count = 0;
 	int error = count_to_mark(machine, &count);
@@ -196,15 +183,15 @@ static int push_text(struct machine *machine, size_t length_bytes)
 		return -EBADMSG;
 	if (memchr(bytes, '\0', (size_t)length))
 		return refuse(machine, "text with a NUL character");
-	return push(machine, (struct pickle_value){
-				 .type = PICKLE_TEXT,
+	return push(machine, (struct python_value){
+				 .type = PYTHON_TEXT,
 				 .text = {(const char *)bytes, (size_t)length},
 			     });
 }
 
 static int push_integer(struct machine *machine, int64_t integer)
 {
-	return push(machine, (struct pickle_value){.type = PICKLE_INTEGER, .integer = integer});
+	return push(machine, (struct python_value){.type = PYTHON_INTEGER, .integer = integer});
 }
 
 /* Two's complement of `length` bytes, low first. */
@@ -235,7 +222,7 @@ static int push_real(struct machine *machine)
 	for (int i = 0; i < 8; i++)
 		bits = bits << 8 | bytes[i];
 	memcpy(&real, &bits, sizeof(real));
-	return push(machine, (struct pickle_value){.type = PICKLE_REAL, .real = real});
+	return push(machine, (struct python_value){.type = PYTHON_REAL, .real = real});
 }
 
 static bool text_equals(const char *text, size_t length, const char *expected)
@@ -250,7 +237,7 @@ static int push_class(struct machine *machine, const char *module, size_t length
 	    (!text_equals(module, length, "line_profiler._line_profiler") &&
 		!text_equals(module, length, "line_profiler.line_profiler")))
 		return refuse(machine, "a class that is not line_profiler's LineStats");
-	return push(machine, (struct pickle_value){.type = PICKLE_CLASS, .count = 0});
+	return push(machine, (struct python_value){.type = PYTHON_CLASS, .count = 0});
 }
 
 /* GLOBAL: two lines of text in the opcodes. */
@@ -272,13 +259,13 @@ static int run_global(struct machine *machine)
 static int run_stack_global(struct machine *machine)
 {
 	uint32_t name_value, module_value;
-	const struct pickle_value *name, *module;
+	const struct python_value *name, *module;
 
 	if (peek(machine, 0, &name_value) || peek(machine, 1, &module_value))
 		return -EBADMSG;
 	name = value_at(machine, name_value);
 	module = value_at(machine, module_value);
-	if (name->type != PICKLE_TEXT || module->type != PICKLE_TEXT)
+	if (name->type != PYTHON_TEXT || module->type != PYTHON_TEXT)
 		return refuse(machine, "a class name that is not text");
 	machine->stack.count -= 2;
 	return push_class(
@@ -292,12 +279,12 @@ static int run_new_object(struct machine *machine)
 
 	if (peek(machine, 0, &arguments) || peek(machine, 1, &class))
 		return -EBADMSG;
-	if (value_at(machine, class)->type != PICKLE_CLASS ||
-	    value_at(machine, arguments)->type != PICKLE_TUPLE ||
+	if (value_at(machine, class)->type != PYTHON_CLASS ||
+	    value_at(machine, arguments)->type != PYTHON_TUPLE ||
 	    value_at(machine, arguments)->count)
 		return refuse(machine, "an object that is not LineStats()");
 	machine->stack.count -= 2;
-	return push(machine, (struct pickle_value){.type = PICKLE_OBJECT, .count = 0});
+	return push(machine, (struct python_value){.type = PYTHON_OBJECT, .count = 0});
 }
 
 /* BUILD: a dict becomes the attributes of the object below it, once. */
@@ -307,8 +294,8 @@ static int run_build(struct machine *machine)
 
 	if (peek(machine, 0, &state) || peek(machine, 1, &object))
 		return -EBADMSG;
-	if (value_at(machine, object)->type != PICKLE_OBJECT || value_at(machine, object)->count ||
-	    value_at(machine, state)->type != PICKLE_DICT)
+	if (value_at(machine, object)->type != PYTHON_OBJECT || value_at(machine, object)->count ||
+	    value_at(machine, state)->type != PYTHON_DICT)
 		return refuse(machine, "attributes for something that has none");
 	value_at(machine, object)->first = value_at(machine, state)->first;
 	value_at(machine, object)->count = value_at(machine, state)->count;
@@ -357,7 +344,7 @@ static int run_protocol(struct machine *machine)
 
 static int run_stop(struct machine *machine)
 {
-	if (machine->stack.count != 1 || peek(machine, 0, &machine->pickle.root))
+	if (machine->stack.count != 1 || peek(machine, 0, &machine->values.root))
 		return refuse(machine, "an end with other than one value");
 	machine->stopped = true;
 	return 0;
@@ -397,19 +384,19 @@ static int run_value(struct machine *machine, unsigned char opcode)
 	case 'G': /* BINFLOAT */
 		return push_real(machine);
 	case 'N': /* NONE */
-		return push(machine, (struct pickle_value){.type = PICKLE_NONE, .count = 0});
+		return push(machine, (struct python_value){.type = PYTHON_NONE, .count = 0});
 	case 0x88: /* NEWTRUE */
 	case 0x89: /* NEWFALSE */
 		return push(
-		    machine, (struct pickle_value){.type = PICKLE_BOOL, .integer = opcode == 0x88});
+		    machine, (struct python_value){.type = PYTHON_BOOL, .integer = opcode == 0x88});
 	case '}': /* EMPTY_DICT */
-		return push(machine, (struct pickle_value){.type = PICKLE_DICT, .count = 0});
+		return push(machine, (struct python_value){.type = PYTHON_DICT, .count = 0});
 	case ']': /* EMPTY_LIST */
-		return push(machine, (struct pickle_value){.type = PICKLE_LIST, .count = 0});
+		return push(machine, (struct python_value){.type = PYTHON_LIST, .count = 0});
 	case ')': /* EMPTY_TUPLE */
-		return push(machine, (struct pickle_value){.type = PICKLE_TUPLE, .count = 0});
+		return push(machine, (struct python_value){.type = PYTHON_TUPLE, .count = 0});
 	case '(': /* MARK */
-		return push(machine, (struct pickle_value){.type = PICKLE_MARK, .count = 0});
+		return push(machine, (struct python_value){.type = PYTHON_MARK, .count = 0});
 	case 'c': /* GLOBAL */
 		return run_global(machine);
 	default:
@@ -444,13 +431,13 @@ static int run_opcode(struct machine *machine, unsigned char opcode)
 	case 0x87:
 		return make_tuple(machine, opcode - 0x84u, false);
 	case 'a': /* APPEND */
-		return fill(machine, PICKLE_LIST, 1, false);
+		return fill(machine, PYTHON_LIST, 1, false);
 	case 'e': /* APPENDS */
-		return fill_to_mark(machine, PICKLE_LIST);
+		return fill_to_mark(machine, PYTHON_LIST);
 	case 's': /* SETITEM */
-		return fill(machine, PICKLE_DICT, 2, false);
+		return fill(machine, PYTHON_DICT, 2, false);
 	case 'u': /* SETITEMS */
-		return fill_to_mark(machine, PICKLE_DICT);
+		return fill_to_mark(machine, PYTHON_DICT);
 	case 0x93: /* STACK_GLOBAL */
 		return run_stack_global(machine);
 	case 0x81: /* NEWOBJ */
@@ -464,7 +451,7 @@ static int run_opcode(struct machine *machine, unsigned char opcode)
 	}
 }
 
-int pickle_run(const char *name, const char *bytes, size_t size, struct pickle *ret_pickle,
+int pickle_run(const char *name, const char *bytes, size_t size, struct python_values *ret_values,
     struct failure *failure)
 {
 	struct machine machine = {
@@ -485,14 +472,8 @@ int pickle_run(const char *name, const char *bytes, size_t size, struct pickle *
 	ARRAY_FREE(&machine.stack);
 	ARRAY_FREE(&machine.memo);
 	if (error)
-		pickle_fini(&machine.pickle);
+		python_values_fini(&machine.values);
 	else
-		*ret_pickle = machine.pickle;
+		*ret_values = machine.values;
 	return error;
-}
-
-void pickle_fini(struct pickle *pickle)
-{
-	ARRAY_FREE(&pickle->values);
-	ARRAY_FREE(&pickle->cells);
 }
