@@ -53,13 +53,21 @@ def skip(reason):
     sys.exit(77)
 
 
-def need_measuring():
-    """Skips the test where measuring is not to be had."""
+def why_not_measuring():
+    """Why measuring is not to be had here; None where it is."""
     if os.geteuid() != 0:
-        skip("needs root")
+        return "needs root"
     for line in command([LPROF, "run", "-f", "main", "-o", "/dev/null/x.txt", "--", "true"]).stderr.splitlines():
         if "BPF" in line or "uprobe" in line:
-            skip(line)
+            return line
+    return None
+
+
+def need_measuring():
+    """Skips the test where measuring is not to be had."""
+    reason = why_not_measuring()
+    if reason:
+        skip(reason)
 
 
 def need_tools(*names):

@@ -43,7 +43,7 @@ succeed report --color=always example.json
 grep -q $'\033\\[' out || fail '--color=always'
 succeed report --json example.json
 cmp -s out example.json || fail '--json is not the file itself'
-for extension in json lprof txt; do
+for extension in json lprof txt prof pstat; do
 	succeed export example.json -o "x.$extension"
 	[ -s "x.$extension" ] || fail "x.$extension"
 done
@@ -82,6 +82,8 @@ expect 1 'bad.json: functions\[0\].calls: must be a whole number, not text' repo
 expect 1 'bad.lprof: is not a pickle of LineStats: a class .* at byte 2' report bad.lprof
 expect 1 'cut.json: is not valid JSON at byte 1000: it is cut off' report cut.json
 expect 1 'cut.lprof: .* the file is cut off' report cut.lprof
+printf '{(\x03' > cut.prof
+expect 1 'cut.prof: is not a profile of pstats: the file is cut off' report cut.prof
 expect 1 '/dev/zero' report /dev/zero
 expect 1 '^{ "error": "bad.json: ' report --json bad.json
 expect 1 'no format has this extension; name the file with one of .lprof, .json' export example.json -o x.docx

@@ -6,14 +6,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	struct failure failure = {0};
-
-	if (input_read_pickle("fuzz", (const char *)bytes, size, &profile, &failure)) {
-		if (!failure.text[0] || profile)
-			abort();
-		return 0;
-	}
-	exercise_profile(profile);
+	exercise_reader(input_read_pickle, bytes, size);
 	return 0;
 }

@@ -41,6 +41,9 @@ static inline void exercise_files(const struct profile *profile)
 		size_t size, again_size;
 		char *text = exercise_write(format, profile, &size), *same;
 
+		if (!strcmp(format->extension, ".prof") &&
+		    input_read_bytes("again", text, size, &again, &failure))
+			abort();
 		if (!strcmp(format->extension, ".json") || !strcmp(format->extension, ".lprof")) {
 			if (input_read_bytes("again", text, size, &again, &failure))
 				abort();
@@ -77,6 +80,20 @@ static inline void exercise_profile(struct profile *profile)
 		    profile, stream, &(struct report_options){.functions = true, .sort = sort});
 	fclose(stream);
 	free(text);
+}
+
+/* Feeds a reader, and does all of it with what that accepted. */
+static inline void exercise_reader(
+    int (*read)(const char *, const char *, size_t, struct profile **, struct failure *),
+    const uint8_t *bytes, size_t size)
+{
+	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	struct failure failure = {0};
+
+	if (!read("fuzz", (const char *)bytes, size, &profile, &failure))
+		exercise_profile(profile);
+	else if (!failure.text[0] || profile)
+		abort();
 }
 
 #endif

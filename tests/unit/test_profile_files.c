@@ -8,23 +8,9 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "files_written.h"
 #include "input/input.h"
-#include "output/output.h"
 #include "profile_example.h"
-
-static char *written(
-    int (*write)(const struct profile *, FILE *, const struct output_options *, struct failure *),
-    const struct profile *profile, size_t *ret_size)
-{
-	struct output_options options = {0};
-	struct failure failure = {0};
-	char *text = NULL;
-	FILE *stream = open_memstream(&text, ret_size);
-
-	assert_int_equal(write(profile, stream, &options, &failure), 0);
-	fclose(stream);
-	return text;
-}
 
 static void check_round_trip(
     int (*write)(const struct profile *, FILE *, const struct output_options *, struct failure *))
@@ -35,11 +21,11 @@ static void check_round_trip(
 	struct failure failure = {0};
 	size_t size;
 
-	before = written(output_write_json, profile, &size);
-	file = written(write, profile, &size);
+	before = file_written(output_write_json, profile, &size);
+	file = file_written(write, profile, &size);
 	if (input_read_bytes("x", file, size, &again, &failure))
 		fail_msg("%s", failure.text);
-	after = written(output_write_json, again, &size);
+	after = file_written(output_write_json, again, &size);
 	assert_string_equal(before, after);
 	/* a cut at any byte is refused, and never crashes */
 	for (size_t cut = 0; cut + 1 < size; cut += 7) {
@@ -74,7 +60,7 @@ static void test_json_text(void **state)
 	size_t size;
 
 	(void)state;
-	text = written(output_write_json, profile, &size);
+	text = file_written(output_write_json, profile, &size);
 	check_contains(text, "{\n \"format\": \"lprof\",\n \"version\": 1,\n");
 	check_contains(text, "\"started\": \"2026-01-01T00:00:00.123456789Z\",\n");
 	check_contains(text, "{\"pid\": 1235, \"command\": \"worker\", \"exit_status\": null}");
@@ -112,7 +98,7 @@ static void test_json_is_the_example(void **state)
 	(void)state;
 	if (file_read("tests/fuzz/corpus/json/example.json", 1 << 20, &example, &size, &failure))
 		fail_msg("%s", failure.text);
-	text = written(output_write_json, profile, &size);
+	text = file_written(output_write_json, profile, &size);
 	assert_string_equal(text, example);
 }
 
@@ -132,7 +118,7 @@ static void test_hostile_names_stay_valid(void **state)
 	size_t size;
 
 	(void)state;
-	text = written(output_write_json, profile, &size);
+	text = file_written(output_write_json, profile, &size);
 	check_contains(text, "\"/src/\xef\xbf\xbd\\\"\\\\\\u000a\\u001b[31m.c\"");
 	assert_int_equal(input_read_bytes("x", text, size, &again, &failure), 0);
 	assert_string_equal(again->functions.items[0].file, "/src/\xef\xbf\xbd\"\\\n\x1b[31m.c");

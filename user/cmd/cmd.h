@@ -24,6 +24,9 @@ enum {
 	STATUS_RUN_NOT_FOUND = 127,
 };
 
+/* Those of output.h, as help lists them; tests/checks/check-manual holds them to be. */
+#define CMD_EXTENSIONS ".lprof .json .txt .prof .pstat"
+
 int cmd_run(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_plan(int argc, char **argv);

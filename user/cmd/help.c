@@ -57,7 +57,8 @@ static const struct help_page {
 	NULL},
     {"export", "convert a profile, by the extension of the output",
 	"lprof export FILE -o OUT [--shadow DIR]", 0,
-	"  -o OUT            file to write: .lprof, .json or .txt\n"
+	"  -o OUT            file to write; its extension picks the format:\n"
+	"                    " CMD_EXTENSIONS "\n"
 	"  --shadow DIR      for .lprof: also write companion sources, which line_profiler's\n"
 	"                    viewer can show\n"
 	"  --json            print errors as JSON\n",
@@ -75,7 +76,8 @@ static const struct help_page {
 	    {"lprof diff --json before.json after.json | jq .", "for a program"}},
 	NULL},
     {"merge", "add profiles up", "lprof merge FILE... -o OUT", 0,
-	"  -o OUT            file to write: .lprof, .json or .txt\n"
+	"  -o OUT            file to write; its extension picks the format:\n"
+	"                    " CMD_EXTENSIONS "\n"
 	"  --json            print errors as JSON\n",
 	{{"lprof merge worker-*.lprof -o all.lprof", "one profile of all workers"},
 	    {"lprof merge monday.json tuesday.json -o week.json", "of several runs"},
@@ -119,7 +121,8 @@ static const struct help_page {
 	    {"watch lprof status", "again and again"}},
 	NULL},
     {"collect", "get lprofd's profile so far", "lprof collect [--json] [-o FILE]", 0,
-	"  -o FILE           write a file instead of printing: .lprof, .json or .txt\n"
+	"  -o FILE           write a file instead of printing; its extension picks the format:\n"
+	"                    " CMD_EXTENSIONS "\n"
 	"  --json            print the profile and errors as JSON\n",
 	{{"lprof collect", "as a report"}, {"lprof collect -o now.lprof", "as a file"},
 	    {"lprof collect --json | jq '.functions[].name'", "for a program"}},

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Tells by a file's first byte which reader it is for.
+// Tells by a file's first bytes which reader it is for.
 #include "input/input.h"
 
 #include <string.h>
 
 #include "base/files.h"
+
+/* A marshalled dict whose first key is a tuple, or that has none; JSON goes on otherwise. */
+static bool is_pstats(const char *bytes, size_t size)
+{
+	const unsigned char first = (unsigned char)bytes[0] & 0x7f;
+
+	return first == '{' && ((unsigned char)bytes[0] != first || (size > 1 && bytes[1] &&
+									strchr("()\xa8\xa9"
+									       "0",
+									    bytes[1])));
+}
 
 int input_read_bytes(const char *name, const char *bytes, size_t size, struct profile **ret_profile,
     struct failure *failure)
@@ -15,13 +26,15 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 		return failure_set(failure, EBADMSG, "%s: is empty, not a profile", name);
 	if ((unsigned char)bytes[0] == 0x80)
 		return input_read_pickle(name, bytes, size, ret_profile, failure);
+	if (is_pstats(bytes, size))
+		return input_read_pstats(name, bytes, size, ret_profile, failure);
 	while (at < size && strchr(" \t\r\n", bytes[at]) && bytes[at])
 		at++;
 	if (at < size && bytes[at] == '{')
 		return input_read_json(name, bytes, size, ret_profile, failure);
 	return failure_set(failure, EBADMSG,
-	    "%s: is not a profile: lprof reads its own .json and .lprof, and line_profiler's "
-	    ".lprof",
+	    "%s: is not a profile: lprof reads its own .json, .lprof and .prof, "
+	    "line_profiler's .lprof and cProfile's .prof",
 	    name);
 }
 

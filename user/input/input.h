@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads profiles back: native JSON, our .lprof, and .lprof files that line_profiler wrote. All of
- * it is foreign bytes: every number is range-checked, every size checked before memory is asked
- * for, and a file that is not what it should be gives one sentence naming the file and the place.
+ * Reads profiles back: native JSON, our .lprof and .prof, and those files that line_profiler and
+ * cProfile wrote. All of it is foreign bytes: every number is range-checked, every size checked
+ * before memory is asked for, and a file that is not what it should be gives one sentence naming
+ * the file and the place.
  */
 #ifndef LPROF_INPUT_INPUT_H
 #define LPROF_INPUT_INPUT_H
@@ -25,6 +26,8 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 int input_read_json(const char *name, const char *bytes, size_t size, struct profile **ret_profile,
     struct failure *failure);
 int input_read_pickle(const char *name, const char *bytes, size_t size,
+    struct profile **ret_profile, struct failure *failure);
+int input_read_pstats(const char *name, const char *bytes, size_t size,
     struct profile **ret_profile, struct failure *failure);
 
 #endif

@@ -16,16 +16,21 @@ const struct output_format output_formats[] = {
 const struct output_format *output_format_for(const char *path, struct failure *failure)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const struct output_format *longest = NULL;
 	char known[256] = "";
 	size_t used = 0;
 
 	for (const struct output_format *format = output_formats; format->extension; format++) {
-		if (string_ends(name, format->extension) && name[0] != '\0' &&
-		    strlen(name) > strlen(format->extension))
-			return format;
+		size_t length = strlen(format->extension);
+
+		if (string_ends(name, format->extension) && strlen(name) > length &&
+		    (!longest || length > strlen(longest->extension)))
+			longest = format;
 		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
 		    used ? ", " : "", format->extension);
 	}
+	if (longest)
+		return longest;
 	failure_set(failure, EINVAL,
 	    "%s: no format has this extension; name the file with one of %s", path, known);
 	return NULL;

@@ -19,7 +19,9 @@ struct output_options {
 #define OUTPUT_FORMATS(FORMAT)                                                              \
 	FORMAT(".lprof", lprof, "line_profiler's pickle, with the native profile embedded") \
 	FORMAT(".json", json, "the native profile")                                         \
-	FORMAT(".txt", txt, "the report")
+	FORMAT(".txt", txt, "the report")                                                   \
+	FORMAT(".prof", pstats, "cProfile's, for pstats")                                   \
+	FORMAT(".pstat", pstats, "cProfile's, for pstats")
 
 struct output_format {
 	const char *extension;
@@ -38,7 +40,8 @@ OUTPUT_FORMATS(FORMAT)
 /* The formats in the order of OUTPUT_FORMATS; ends with an extension of NULL. */
 extern const struct output_format output_formats[];
 
-/* The format for a path, or NULL with failure listing those there are: check before measuring. */
+/* The format for a path, by the longest extension that fits; NULL with failure listing those there
+ * are: check before measuring. */
 const struct output_format *output_format_for(const char *path, struct failure *failure);
 
 /* Writes the profile to `path`, atomically, in the format of its extension. Options may be NULL. */
