@@ -68,8 +68,6 @@ class Program:
 
 
 BOTH = ("auto", "sites")
-HAND_WRITTEN_SWITCH = "return probes are set although assembly switches stacks"
-OWN_RETURN_ADDRESS = "return probes are set on functions that read their return address"
 PROGRAMS = [
     Program("exceptions", gxx("exceptions.cc"), record=True),
     Program("longjmp", gcc("longjmp.c"), exits=BOTH, record=True),
@@ -79,8 +77,7 @@ PROGRAMS = [
     Program("goroutines", go("goroutines.go"), specs=("main.*",), record=True, exact=False),
     Program("goroutines-runtime", go("goroutines.go"), exact=False, slow=True),
     Program("contexts", gcc("fibers.c"), exits=BOTH, record=True),
-    Program("fibers", gcc("fibers.c", "fiber_switch.S", flags=["-DSWITCH"]), exits=BOTH, record=True,
-            known={"auto": HAND_WRITTEN_SWITCH, "record": HAND_WRITTEN_SWITCH}),
+    Program("fibers", gcc("fibers.c", "fiber_switch.S", flags=["-DSWITCH"]), exits=BOTH, record=True),
     Program("coroutines", gxx("coroutines.cc"), record=True),
     Program("signals", gcc("signals.c"), exits=BOTH, record=True),
     Program("threads", gcc("threads.c"), exits=BOTH, record=True),
@@ -95,7 +92,7 @@ PROGRAMS = [
     Program("avx", gcc("avx.c"), exits=BOTH),
     Program("switches", gcc("switches.c"), exits=BOTH),
     Program("odd_code", gcc("odd_code.c", "odd_code.S"), exits=BOTH),
-    Program("return_address", gcc("return_address.c"), exits=BOTH, known={"auto": OWN_RETURN_ADDRESS}),
+    Program("return_address", gcc("return_address.c"), exits=BOTH),
     Program("self_modifying", gcc("self_modifying.c"), exits=BOTH),
     Program("privileges", gcc("privileges.c"), exits=BOTH),
     Program("tracer", gcc("tracer.c"), exits=BOTH),

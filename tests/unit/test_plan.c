@@ -268,6 +268,98 @@ static void test_automatic_exit(void **state)
 	image_index_free(index);
 }
 
+static const char stacks[] =
+    "#include <string.h>\n"
+    "#define WHOLE __attribute__((noinline))\n"
+    "WHOLE void use(void *p) { __asm__ volatile(\"\" : : \"r\"(p) : \"memory\"); }\n"
+    "WHOLE void *own_return(void) { return __builtin_return_address(0); }\n"
+    "WHOLE void *framed_return(int n) { char b[n]; use(b); return __builtin_return_address(0); }\n"
+    "WHOLE void pass_frame(void) { use(__builtin_frame_address(0)); use(0); }\n"
+    "WHOLE void **walk(int n) { void **f = __builtin_frame_address(0);\n"
+    "	while (n--) f = *f; return f; }\n"
+    "WHOLE void write_return(void) { __asm__ volatile(\"\"); *(void *volatile *)\n"
+    "	__builtin_frame_address(0) = *((void **)__builtin_frame_address(0)); }\n"
+    "WHOLE long plain(long a, long b, long c, long d, long e, long f, long g)\n"
+    "	{ long x[2] = {a, g}; use(x); return x[0] + b + c + d + e + f; }\n"
+    "WHOLE int varying(int n) { int s = 0; for (int i = 1; i < n; i++) {\n"
+    "	char b[i]; memset(b, 1, sizeof(b)); use(b); s += b[0]; } return s; }\n"
+    "WHOLE int fixed(int n) { char b[64]; memset(b, n, sizeof(b)); use(b); return b[3]; }\n"
+    "int main(int c, char **v) { (void)v; walk(0); write_return(); pass_frame();\n"
+    "	return !own_return() + !framed_return(c) + varying(c) + fixed(c) +\n"
+    "	(int)plain(1, 2, 3, 4, 5, 6, c); }\n";
+
+/* Who looks at where it returns to sees a return probe; who merely has variables does not. */
+static void test_return_addresses(void **state)
+{
+	static const char *const looking[] = {
+	    "own_return", "framed_return", "pass_frame", "walk", "write_return"};
+	static const char *const others[] = {"plain", "fixed", "main", "use"};
+	const struct plan_options options = {.kernel = kernel};
+
+	(void)state;
+	for (size_t at = 0; at < ARRAY_SIZE(builds); at++) {
+		struct image_index *index;
+		struct plan *plan;
+
+		write_text("stacks.c", stacks);
+		if (shell("%s -o stacks stacks.c", builds[at]))
+			continue;
+		index = index_of("stacks");
+		plan = plan_of(index, "*", false, &options);
+		for (size_t name = 0; name < ARRAY_SIZE(looking); name++)
+			if (planned(plan, looking[name])->exit != PLAN_EXIT_SITES)
+				fail_msg("%s: %s has a return probe", builds[at], looking[name]);
+		/* Clang at -O0 gives an array back from a variable: so may who switches. */
+		assert_int_equal(
+		    index->traits, strcmp(builds[at], "clang -O0 -g") ? 0 : IMAGE_SWITCHES_STACKS);
+		for (size_t name = 0; name < ARRAY_SIZE(others) && !index->traits; name++)
+			if (planned(plan, others[name])->exit != PLAN_EXIT_RETURN)
+				fail_msg("%s: %s has none: %s", builds[at], others[name],
+				    planned(plan, others[name])->exit_reason);
+		plan_free(plan);
+		image_index_free(index);
+	}
+}
+
+/* How fibers change stacks by themselves. */
+static void test_stack_switches(void **state)
+{
+	static const char *const switches[] = {"mov (%rsi), %rsp", "mov %rdi, %rsp",
+	    "mov 8(%r12), %rsp", "mov other(%rip), %rsp", "xchg %rsp, (%rdi)",
+	    "xchg %rax, %rbx; xchg %rsp, %rdx", "mov %rsp, %rax; mov (%rsi), %rax; mov %rax, %rsp"};
+	static const char *const others[] = {"mov %rbp, %rsp", "mov -8(%rbp), %rsp",
+	    "lea -8(%r10), %rsp", "mov %rsp, %rcx; sub %rax, %rcx; mov %rcx, %rsp",
+	    "movl $0x27874a, %eax"};
+	const struct plan_options options = {.kernel = kernel};
+
+	(void)state;
+	for (size_t at = 0; at < ARRAY_SIZE(switches) + ARRAY_SIZE(others); at++) {
+		bool moves = at < ARRAY_SIZE(switches);
+		const char *code = moves ? switches[at] : others[at - ARRAY_SIZE(switches)];
+		struct image_index *index;
+		struct plan *plan;
+
+		write_text("leaf.c",
+		    "int leaf(int x) { return x + 1; }\nvoid odd(void);\n"
+		    "int main(int c, char **v) { (void)v; odd(); return leaf(c); }\n");
+		if (shell("echo '.globl odd; .type odd, @function; odd: push %%rbx; %s; pop %%rbx; "
+			  "ret; .size odd, .-odd; "
+			  ".section .note.GNU-stack; .bss; other: .skip 8' > odd.s && gcc -O2 -g "
+			  "-fno-inline -o switching "
+			  "leaf.c odd.s",
+			code))
+			skip();
+		index = index_of("switching");
+		if (moves != !!(index->traits & IMAGE_SWITCHES_STACKS))
+			fail_msg("%s: traits %u", code, index->traits);
+		plan = plan_of(index, "leaf", false, &options);
+		assert_int_equal(
+		    planned(plan, "leaf")->exit, moves ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN);
+		plan_free(plan);
+		image_index_free(index);
+	}
+}
+
 static void test_line_hits(void **state)
 {
 	struct plan plan = {0};
@@ -300,6 +392,8 @@ int main(void)
 	    cmocka_unit_test(test_functions_only),
 	    cmocka_unit_test(test_statements),
 	    cmocka_unit_test(test_automatic_exit),
+	    cmocka_unit_test(test_return_addresses),
+	    cmocka_unit_test(test_stack_switches),
 	    cmocka_unit_test(test_line_hits),
 	};
 

@@ -154,7 +154,8 @@ static bool name_is_one_of(const char *name, const char *const *names)
  */
 static uint32_t wanted_traits(const char *name)
 {
-	static const char *const walks[] = {"backtrace", "_Unwind_Backtrace", NULL};
+	static const char *const walks[] = {"backtrace", "_Unwind_Backtrace", "unw_backtrace",
+	    "_ULx86_64_init_local", "_Ux86_64_getcontext", "mcount", "_mcount", "__fentry__", NULL};
 	static const char *const switches[] = {
 	    "swapcontext", "setcontext", "makecontext", "sigaltstack", NULL};
 

@@ -13,6 +13,7 @@
 #include "target/index_finish.h"
 #include "target/line_rows.h"
 #include "target/marks.h"
+#include "target/stack_switches.h"
 
 #define ROWS_BETWEEN_OPENINGS    100000
 #define BYTES_BETWEEN_FORGETTING (2 << 20)
@@ -212,6 +213,23 @@ static int contents_read(struct index_builder *builder, const struct elf_file *f
 	return result;
 }
 
+/* Of the C library and the dynamic linker, only who asks them for another stack has one. */
+static bool is_system(const struct image_index *index)
+{
+	return string_starts(index->soname, "libc.") || string_starts(index->soname, "ld-") ||
+	       string_starts(index->soname, "ld.so");
+}
+
+/* Where functions that make calls have no return probes anyway, nothing more can be learned. */
+static void traits_read_code(struct image_index *index)
+{
+	if (index->traits || is_system(index))
+		return;
+	ARRAY_FOREACH (segment, &index->segments)
+		if (stack_switches_in(segment->bytes, segment->size))
+			index->traits |= IMAGE_SWITCHES_STACKS;
+}
+
 static int index_read(struct image_index *index, int fd, const struct image_index_options *options,
     struct failure *failure)
 {
@@ -225,8 +243,10 @@ static int index_read(struct image_index *index, int fd, const struct image_inde
 		result = segments_read(index, &file, failure);
 	if (!result)
 		result = elf_symbols_read_traits(&builder, &file);
-	if (!result)
+	if (!result) {
+		traits_read_code(index);
 		result = contents_read(&builder, &file, options, failure);
+	}
 	if (!result) {
 		elf_symbols_sort(&builder);
 		result = line_rows_sort(&builder);

@@ -97,7 +97,7 @@ enum image_language_traits { /* of what the image brings, for --exit=auto */
 	IMAGE_UNWINDS =
 	    1 << 0, /* C++ or Rust personality, _Unwind_RaiseException or _Unwind_Resume */
 	IMAGE_GO = 1 << 1,
-	IMAGE_SWITCHES_STACKS = 1 << 2, /* wants swapcontext, sigaltstack or their kin */
+	IMAGE_SWITCHES_STACKS = 1 << 2, /* itself, or wants swapcontext, sigaltstack or their kin */
 };
 
 struct image_index {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "target/plan_builder.h"
+#include "target/stack_use.h"
 
 void plan_free(struct plan *plan)
 {
@@ -50,18 +51,31 @@ static bool flow_goes_elsewhere(const struct builder *builder, uint32_t copy)
 	return false;
 }
 
-static bool source_goes_elsewhere(
-    struct builder *builder, const struct source_function *source, bool *ret_goes)
-{
-	*ret_goes = false;
-	for (uint32_t at = 0; at < source->copy_count && !*ret_goes; at++) {
-		uint32_t copy = source->first_copy + at;
+/* What all copies of a function do that a return probe must mind. */
+struct source_habits {
+	bool goes_elsewhere;
+	uint32_t stack_use; /* enum stack_use */
+};
 
-		if (flow_build(&builder->flow, builder->index, copy, &builder->kernel))
-			return false;
-		*ret_goes = flow_goes_elsewhere(builder, copy);
+static int source_habits_find(
+    struct builder *builder, const struct source_function *source, struct source_habits *ret_habits)
+{
+	*ret_habits = (struct source_habits){};
+	for (uint32_t at = 0; at < source->copy_count; at++) {
+		uint32_t copy = source->first_copy + at, use;
+		int error = flow_build(&builder->flow, builder->index, copy, &builder->kernel);
+
+		if (error)
+			return error;
+		ret_habits->goes_elsewhere |= flow_goes_elsewhere(builder, copy);
+		if (builder->index->copies.items[copy].kind == COPY_COLD)
+			continue;
+		error = stack_use_find(&builder->flow, builder->index, copy, &use);
+		if (error)
+			return error;
+		ret_habits->stack_use |= use;
 	}
-	return true;
+	return 0;
 }
 
 /* At the program's entry point the stack holds the number of arguments, no return address. */
@@ -83,7 +97,7 @@ static const char *return_probes_forbidden(const struct builder *builder)
 	if (traits & IMAGE_GO)
 		return "the Go runtime walks and moves stacks";
 	if (traits & IMAGE_SWITCHES_STACKS)
-		return "an image of the target switches stacks (sigaltstack, swapcontext)";
+		return "an image of the target switches stacks";
 	if (builder->options->shadow_stack)
 		return "the target has a shadow stack";
 	if (builder->options->kernel.hijacks_bystanders)
@@ -98,7 +112,8 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 {
 	const struct source_function *source = &builder->index->functions.items[function->source];
 	uint32_t traits = builder->options->traits | builder->index->traits;
-	bool goes;
+	struct source_habits habits;
+	int error;
 
 	function->exit = builder->options->exit;
 	function->exit_reason = "asked for";
@@ -118,16 +133,22 @@ static int choose_exit(struct builder *builder, struct plan_function *function)
 	function->exit_reason = return_probes_forbidden(builder);
 	if (function->exit_reason)
 		return 0;
-	if (!source_goes_elsewhere(builder, source, &goes))
-		return -ENOMEM;
-	function->exit = goes && traits & IMAGE_UNWINDS ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN;
-	function->switchable = goes && function->exit == PLAN_EXIT_RETURN;
-	if (!goes)
-		function->exit_reason = "it makes no calls, so nothing unwinds through it";
-	else
-		function->exit_reason = function->switchable
-					    ? "no image of the target unwinds the stack"
-					    : "an image of the target unwinds the stack";
+	error = source_habits_find(builder, source, &habits);
+	if (error)
+		return error;
+	if (habits.stack_use & STACK_USE_MOVES)
+		function->exit_reason = "it sets the stack pointer";
+	else if (habits.stack_use & STACK_USE_RETURN_ADDRESS)
+		function->exit_reason = "it looks at its return address";
+	else if (habits.goes_elsewhere && traits & IMAGE_UNWINDS)
+		function->exit_reason = "an image of the target unwinds the stack";
+	if (function->exit_reason)
+		return 0;
+	function->exit = PLAN_EXIT_RETURN;
+	function->switchable = habits.goes_elsewhere;
+	function->exit_reason = function->switchable
+				    ? "no image of the target unwinds the stack"
+				    : "it makes no calls, so nothing unwinds through it";
 	return 0;
 }
 
