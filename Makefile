@@ -14,7 +14,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-missing-field-initializers
 COMMON := -std=gnu11 -D_GNU_SOURCE -DLPROF_VERSION='"$(VERSION)"' -g -Iinclude -Iuser -Itests \
-	-isystem $(B)/bpf $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(WARNINGS) -MMD -MP
+	-isystem $(B)/bpf -isystem $(B)/page $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(WARNINGS) -MMD -MP
 HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -O2
@@ -67,6 +67,11 @@ $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKELETON)
 	$(Q)$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/collect/*.c))): $(SKELETONS)
+
+$(B)/page/page.inc: user/output/page/embed $(wildcard user/output/page/*)
+	$(call say,PAGE)
+	$(Q)mkdir -p $(@D) && $< > $@
+$(foreach flavour,obj werror san,$(B)/$(flavour)/user/output/html.o): $(B)/page/page.inc
 
 # The tests.
 $(UNIT) $(KERNEL): $(B)/tests/%: $(B)/obj/tests/%.o $(B)/liblprof.a

@@ -181,6 +181,8 @@ def check_metrics(server):
     checks.equal(get("/healthz")[1], "ok\n", "/healthz")
     checks.equal(json.loads(get("/profile?format=json")[1])["format"], "lprof", "/profile?format=json")
     checks.that("<pre>" in get("/")[1], "the page at /")
+    kind, text = get("/profile?format=html")
+    checks.that("text/html" in kind and text.startswith("<!DOCTYPE html>") and '"name": "leaf"' in text, f"/profile?format=html: {kind}")
 
 
 def check_watch(server):

@@ -65,7 +65,7 @@ static const struct help_page {
 	{{"lprof export job.json -o job.lprof --shadow shadow",
 	     "then: python3 -m line_profiler job.lprof"},
 	    {"lprof export job.lprof -o job.json", "the native profile, for jq"},
-	    {"lprof export job.lprof -o report.txt", "the report"}},
+	    {"lprof export job.lprof -o job.html", "a page for the browser, without network"}},
 	NULL},
     {"diff", "compare two profiles line by line", "lprof diff [OPTION...] BASE NEW", 0,
 	"  -u UNIT           unit of times: ns, us, ms or s (adapts otherwise)\n"

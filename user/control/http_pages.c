@@ -172,6 +172,7 @@ static void make_home(struct daemon *daemon, struct http_page *page)
 	}
 	fputs("<!DOCTYPE html><meta charset=utf-8><meta http-equiv=refresh content=5>"
 	      "<title>lprofd</title><p><a href=/metrics>metrics</a> "
+	      "<a href='/profile?format=html'>page</a> "
 	      "<a href='/profile?format=json'>profile</a> <a href=/healthz>health</a><pre>",
 	    text.file);
 	write_escaped(text.file, report.text);

@@ -19,6 +19,7 @@ struct output_options {
 #define OUTPUT_FORMATS(FORMAT)                                                              \
 	FORMAT(".lprof", lprof, "line_profiler's pickle, with the native profile embedded") \
 	FORMAT(".json", json, "the native profile")                                         \
+	FORMAT(".html", html, "one self-contained page for a browser")                      \
 	FORMAT(".txt", txt, "the report")                                                   \
 	FORMAT(".prof", pstats, "cProfile's, for pstats")                                   \
 	FORMAT(".pstat", pstats, "cProfile's, for pstats")

@@ -135,7 +135,7 @@ static void print_head(
 	if (!source)
 		fputs("The source file is not here: the rows stand without contents.\n",
 		    table->stream);
-	else if (profile->started_ns && source->modified > profile->started_ns / 1000000000)
+	else if (source_is_newer(source, profile))
 		fputs("The source file was changed after this profile began: contents may be "
 		      "off.\n",
 		    table->stream);

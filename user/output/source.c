@@ -48,3 +48,8 @@ const char *source_line(const struct source *source, uint64_t line)
 {
 	return source && line && line <= source->lines.count ? source->lines.items[line - 1] : NULL;
 }
+
+bool source_is_newer(const struct source *source, const struct profile *profile)
+{
+	return profile->started_ns && source->modified > profile->started_ns / 1000000000;
+}

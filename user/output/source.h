@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "model/profile.h"
 
 struct source {
 	const char *path; /* the caller's */
@@ -24,5 +25,8 @@ DEFINE_CLEANUP(struct source *, source_free)
 
 /* The text of a line from 1, or NULL: the file has no such line. `source` may be NULL. */
 const char *source_line(const struct source *source, uint64_t line);
+
+/* The file was changed after the profile began: its lines may be others than those measured. */
+bool source_is_newer(const struct source *source, const struct profile *profile);
 
 #endif

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page in a real browser: tables, searches, keys, the flame graph, hostile text, ten thousand lines, phones and paper."""
+import json
+import pathlib
+
+import browser
+import measuring
+import page_profiles
+
+SLOW_SECONDS = 5  # any one step, on the slowest machine that runs tests
+
+
+def names(page):
+    return page.run("[...document.querySelectorAll('.functions .row a')].map((each) => each.textContent)")
+
+
+def rows(page, number):
+    """The cells of the rows of that line, by the heads above them."""
+    return page.run("(() => { const heads = [...document.querySelectorAll('.source .head > *')].map((each) => each.textContent);"
+                    f"return [...document.querySelectorAll('.source .row[data-line=\"{number}\"]')].map((row) => Object.fromEntries("
+                    "[...row.children].map((cell, at) => [heads[at], cell.textContent]))); })()")
+
+
+def where(page):
+    return page.run("location.hash")
+
+
+def check_functions(checks, page):
+    checks.equal(page.run("document.title"), "./program – lprof", "title")
+    checks.equal(names(page), ["main", "work", "rest"], "functions by total time")
+    heads = page.text(".functions .head > *")
+    checks.equal([head.split(" (")[0].strip(" ▾▴") for head in heads],
+                 ["Calls", "Self", "per call", "Total", "per call", "Function"], "columns")
+    checks.that("12 calls nested deeper than the frame stack" in page.run("main.innerText"), "a loss is not told of")
+    page.click(".head > :nth-child(2)")
+    checks.equal(names(page), ["work", "main", "rest"], "a click on Self")
+    page.click(".head > :nth-child(2)")
+    checks.equal(names(page), ["rest", "main", "work"], "another click on Self")
+    page.click(".head > :last-child")
+    checks.equal(names(page), ["main", "rest", "work"], "by name")
+    page.key("/")
+    page.type("ORK")
+    checks.equal(names(page), ["work"], "a search")
+    checks.equal(page.text("#matches"), ["1 of 3 functions"], "what the search says")
+    page.key("Escape")
+    checks.equal(names(page), ["main", "rest", "work"], "the end of the search")
+    page.key("ArrowDown")
+    page.key("ArrowDown")
+    page.key("ArrowDown")
+    page.key("Enter")
+    checks.equal(where(page), "#/function/1", "rows by keys, opened by Enter")
+
+
+def check_function(checks, page, source):
+    checks.equal(page.text("h2"), ["work"], "the function's name")
+    hot = rows(page, 7)[0]
+    checks.equal((hot["Hits"], hot["Time (µs)"].replace("\u202f", ""), hot["% Time"]), ("300", "8000.0", "88.9"), "the hot line")
+    checks.equal(hot["Source"], source.read_text().splitlines()[6], "the hot line's source")
+    heats = page.run("[...document.querySelectorAll('.source .row')].map((row) => Number(row.querySelector('.code').style.getPropertyValue('--heat')))")
+    checks.equal(max(range(len(heats)), key=heats.__getitem__), 3, f"the hottest row: {heats}")
+    checks.equal([row["Hits"] for number in (4, 5, 9) for row in rows(page, number)], ["", "100", "0"], "hits")
+    checks.that("not counted: no safe place" in rows(page, 8)[0]["Source"], f"a line that was not counted: {rows(page, 8)}")
+    checks.equal(page.run("document.querySelectorAll('.histogram > *').length"), 3, "bars of the histogram")
+    checks.equal([head for head in page.text("h3") if head.startswith("Call")], ["Callers"], "callers and callees")
+    page.key("n")
+    checks.equal(page.run("document.querySelector('.current').dataset.line"), "5", "the first line of a twentieth and more")
+    page.key("n")
+    checks.equal(page.run("document.querySelector('.current').dataset.line"), "7", "the next one")
+    page.click(".edges a")
+    checks.equal(where(page), "#/function/0", "a click on the caller")
+    checks.equal([head for head in page.text("h3") if head.startswith("Call")], ["Callees"], "its callees")
+    page.key("Escape")
+    checks.equal(where(page), "#/function/1", "back")
+    page.click("#nav-flame")
+
+
+def bars(page):
+    return page.run("[...document.querySelectorAll('.flame button')].map((each) => [each.getAttribute('aria-label'), parseFloat(each.style.width)])")
+
+
+def check_flame(checks, page):
+    wanted = [["main, 100 samples, 100 ms", 100], ["work, 60 samples, 60 ms", 60], ["rest, 30 samples, 30 ms", 30], ["work, 30 samples, 30 ms", 30]]
+    checks.equal(sorted(bars(page)), sorted(wanted), "the flame graph of the sampled stacks")
+    page.click("#search")
+    page.type("work")
+    checks.equal(page.text("#matches"), ["Matched: 90.0%"], "samples under either bar of a name")
+    checks.equal(page.run("document.querySelectorAll('.flame .found').length"), 2, "marked bars")
+    page.key("Escape")
+    checks.equal(page.text("#matches"), [""], "the search's end")
+    page.click("[aria-label^='rest']")
+    zoomed = [["main, 100 samples, 100 ms", 100], ["rest, 30 samples, 30 ms", 100], ["work, 30 samples, 30 ms", 100]]
+    checks.equal(sorted(bars(page)), sorted(zoomed), "a click zooms")
+    page.key("ArrowDown")
+    checks.equal(page.text("#frame"), ["work: 30 samples, 30 ms, 30.0%"], "keys step to the callee")
+    page.key("ArrowUp")
+    page.key("ArrowUp")
+    page.key("Enter")
+    checks.equal(len(bars(page)), 4, "Enter on the outermost zooms out")
+    page.click("[aria-label^='rest']")
+    page.key("Escape")
+    checks.equal(len(bars(page)), 4, "Escape zooms out")
+    page.key("f")
+    page.key("r")
+    checks.equal(where(page), "#/run", "the run by its key")
+    checks.that("./program (process 7, exit status 0)" in page.run("main.innerText"), "the command")
+
+
+def luminance(page, selector="body"):
+    color = page.run(f"getComputedStyle(document.querySelector({json.dumps(selector)})).backgroundColor")
+    return sum(int(part) for part in color.strip("rgba()").split(",")[:3]) / 3
+
+
+def check_looks(checks, page, directory):
+    """Light and dark, a phone's width, paper."""
+    page.run("location.hash = '#/function/1'")
+    page.drawn()
+    page.prefer("light")
+    checks.that(luminance(page) > 200, "light is not light")
+    page.prefer("dark")
+    checks.that(luminance(page) < 60, "dark is not dark")
+    page.prefer("light")
+    page.resize(390, 844, mobile=True)
+    for view in ("#/functions", "#/function/1", "#/flame", "#/run"):
+        page.run(f"location.hash = '{view}'")
+        page.drawn()
+        checks.that(page.run("document.documentElement.scrollWidth") <= 390, f"{view} is wider than a phone")
+    page.resize(1200, 800)
+    page.print_to(directory / "page.pdf")
+    checks.that((directory / "page.pdf").read_bytes().startswith(b"%PDF"), "no paper")
+
+
+def check_two_levels(checks, page, directory):
+    """Without sampled stacks the graph knows direct callers alone, and draws no more."""
+    path, _ = page_profiles.export(directory, lambda source: {**page_profiles.example(source), "stacks": []}, "unsampled")
+    page.open(path.as_uri() + "#/flame")
+    wanted = [["main, 9 ms", 100], ["work, 9 ms", 100]]
+    checks.equal(bars(page), wanted, "the graph of callers")
+    checks.that("no deeper" in page.run("main.innerText"), "the graph of callers does not say what it is")
+
+
+def check_hostile(checks, page, directory):
+    path, native = page_profiles.export(directory, page_profiles.hostile, "hostile")
+    page.open(path.as_uri())
+    checks.equal(len(names(page)), len(page_profiles.HOSTILE) + 1, "hostile functions")
+    for view in ("functions", "flame", "run", *(f"function/{index}" for index in range(len(native["functions"])))):
+        page.run(f"location.hash = '#/{view}'")
+        page.drawn()
+        checks.that(page.run("main.innerText").strip(), f"hostile: {view} is empty")
+        checks.that(page.run("document.querySelectorAll('img, iframe, object, embed, svg, style:not(head *), script:not(body > script)').length") == 0,
+                    f"hostile: {view}: markup")
+        obeyed = page.run(r"main.innerText.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069]/)")
+        checks.that(not obeyed, f"hostile: {view}: {obeyed}")
+        checks.that(page.run("document.documentElement.scrollWidth") <= 1200, f"hostile: {view} is wider than the window")
+    checks.that("owned" not in page.run("document.title").split(" – ")[-1] and page.run("document.scripts.length") == 3, "hostile text ran")
+    page.run("location.hash = '#/functions'")
+    page.drawn()
+    checks.that("</script><script>document.title = 'owned'</script>" in names(page), "a name is not shown as it is")
+    checks.that(page.run("[...document.querySelectorAll('.row a')].every((each) => each.textContent.length < 400)"), "a long name is not cut")
+
+
+def check_large(checks, page, directory):
+    path, _ = page_profiles.export(directory, page_profiles.large, "large")
+    spent = {"loading": page.open(path.as_uri())}
+
+    def timed(what, expression):
+        page.run(f"window.begun = performance.now(); {expression}; 0")
+        page.drawn()
+        spent[what] = page.run("performance.now() - window.begun") / 1000
+
+    timed("sorting", "document.querySelector('.head > :nth-child(1)').click()")
+    checks.equal(len(names(page)), 5000, "functions")
+    timed("searching", "search.value = 'function_4321'; search.dispatchEvent(new Event('input'))")
+    checks.equal(names(page), ["function_4321"], "a function among 5,000")
+    timed("opening", "location.hash = '#/function/0'")
+    checks.equal(page.run("document.querySelectorAll('.source .row').length"), 10_000, "lines")
+    checks.equal(page.run("getComputedStyle(document.querySelector('.chunk')).contentVisibility"), "auto", "layout of rows out of sight")
+    timed("scrolling", "scrollTo(0, document.documentElement.scrollHeight / 2)")
+    page.key("n")
+    page.drawn()
+    checks.equal(page.run("document.querySelector('.current').dataset.line"), "9900", "the hot line")
+    seen = page.run("(() => { const box = document.querySelector('.current').getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; })()")
+    checks.that(seen, "the hot line among 10,000 is not in sight")
+    # A screen's worth of layout each frame: 120 frames through all lines.
+    frame = page.run("new Promise((done) => { let frames = 0; const begun = performance.now(); scrollTo(0, 0);"
+                     "const step = () => { scrollBy(0, 1500); if (++frames < 120) requestAnimationFrame(step);"
+                     "else done((performance.now() - begun) / frames); }; requestAnimationFrame(step); })")
+    for what, seconds in spent.items():
+        checks.that(seconds < SLOW_SECONDS, f"{what} took {seconds:.2f} s")
+    checks.that(frame < 150, f"scrolling: {frame:.0f} ms a frame")
+    print("10,000 lines, 5,000 functions:", ", ".join(f"{what} {1000 * seconds:.0f} ms" for what, seconds in spent.items()), f", a frame {frame:.1f} ms")
+
+
+def main():
+    checks = measuring.Checks()
+    with measuring.scratch() as directory, browser.Browser() as page:
+        directory = pathlib.Path(directory)
+        path, _ = page_profiles.export(directory, page_profiles.example, "example")
+        page.open(path.as_uri())
+        check_functions(checks, page)
+        check_function(checks, page, directory / "example.c")
+        check_flame(checks, page)
+        check_looks(checks, page, directory)
+        check_two_levels(checks, page, directory)
+        check_hostile(checks, page, directory)
+        check_large(checks, page, directory)
+        checks.equal([address for address in page.requests if not address.startswith(directory.as_uri())], [], "the network was asked")
+        checks.equal(page.complaints, [], "the browser complains")
+    checks.finish(90, "the page in a browser")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A function's source with a row for each line: hits, times, heat.
+'use strict';
+
+const SOURCE_GAP = 200; // lines without a row that are still shown: GAP_MAX in user/output/html_sources.c
+
+// COLUMN: of(line) gives a number; columns that say nothing of any line are left out.
+const LINE_COLUMNS = [
+	{key: 'hits', label: 'Hits', width: '5.6rem', hint: 'how often control entered the line', of: (line) => line.hits},
+	{key: 'time', label: 'Time', width: '6.4rem', time: true, className: 'time', hint: 'callees included', of: (line) => line.total_ns},
+	{key: 'self', label: 'Self', width: '6rem', time: true, className: 'narrow-off', hint: 'without measured callees', of: (line) => line.self_ns,
+		differs: (line) => line.self_ns !== line.total_ns},
+	{key: 'hit', label: 'Per hit', width: '6rem', time: true, className: 'narrow-off', of: (line) => line.hits ? line.total_ns / line.hits : 0},
+	{key: 'longest', label: 'Longest', width: '6.4rem', time: true, className: 'narrow-off', hint: 'longest single stay in the line', of: (line) => line.max_ns},
+	{key: 'share', label: '% Time', width: '4.4rem', of: (line, totals) => totals.time > 0 ? line.total_ns / totals.time : 0},
+	{key: 'samples', label: 'CPU', width: '4.4rem', hint: 'samples of on-CPU time', of: (line) => line.cpu_samples},
+];
+
+function presentColumns(lines) {
+	return LINE_COLUMNS.filter((column) => lines.some(column.differs || ((line) => column.of(line, {time: 1}) !== 0)));
+}
+
+// What a column's numbers add up to, and the unit of each column of times.
+function lineScales(lines, columns) {
+	const totals = {time: 0, samples: 0}, units = {};
+	for (const line of lines) {
+		totals.time += line.total_ns;
+		totals.samples += line.cpu_samples;
+	}
+	for (const column of columns.filter((each) => each.time))
+		units[column.key] = unitFor(lines.reduce((most, line) => Math.max(most, Math.abs(column.of(line))), 0));
+	return {totals, units};
+}
+
+function lineCells(line, columns, {totals, units}) {
+	const ran = line && (line.hits || line.total_ns);
+	return columns.map((column) => {
+		const number = line ? column.of(line, totals) : 0;
+		let text = '';
+		if (line && column.key === 'hits' && (line.hits || line.sites))
+			text = count(number);
+		else if (line && column.key === 'samples' && number)
+			text = count(number);
+		else if (ran && column.key === 'share')
+			text = (100 * number).toFixed(1);
+		else if (ran && column.time)
+			text = decimal(number / units[column.key][1]);
+		const made = cell(text, column.className);
+		if (column.key === 'time' && totals.time > 0 && line)
+			heat(made, line.total_ns / totals.time);
+		if (column.key === 'samples' && totals.samples && line)
+			heat(made, line.cpu_samples / totals.samples);
+		return made;
+	});
+}
+
+function lineRow(number, line, text, reason, columns, scales) {
+	const code = cell(text === undefined ? '' : visible(text), 'code wide');
+	const heatShare = !line ? 0 : scales.totals.time > 0 ? line.total_ns / scales.totals.time
+		: scales.totals.samples ? line.cpu_samples / scales.totals.samples : 0;
+	let className = !line ? 'bare' : !line.hits && !line.cpu_samples && line.sites ? 'never' : '';
+
+	heat(code, heatShare * 0.6);
+	if (reason) {
+		className += ' uncounted';
+		code.append(element('span', {className: 'tag'}, `not counted: ${shortened(reason, 1000)}`));
+	}
+	if (line && line.timing === 'shared')
+		className += ' shared';
+	const row = makeRow([cell(number, 'number'), ...lineCells(line, columns, scales), code], className);
+	row.dataset.line = number;
+	if (heatShare >= 0.05)
+		row.dataset.hot = heatShare.toFixed(3);
+	return row;
+}
+
+// Rows of one file: measured lines, and the source between them from line `first` on.
+function fileRows(first, lines, source, reasons, columns, scales) {
+	const rows = [];
+	const add = (number, line) => {
+		rows.push(lineRow(number, line, sourceLine(source, number), reasons.get(number), columns, scales));
+		reasons.delete(number);
+	};
+	let next = first;
+	for (const line of lines) {
+		if (line.line > next + SOURCE_GAP) {
+			rows.push(makeRow([cell('⋮', 'number')], 'gap bare'));
+			next = line.line;
+		}
+		for (; next < line.line; next++)
+			if (sourceLine(source, next) !== undefined)
+				add(next, null);
+		add(line.line, line);
+		next = line.line + 1;
+	}
+	if (!lines.length && sourceLine(source, first) !== undefined)
+		add(first, null);
+	return rows;
+}
+
+// Own file first, then others that rows come from (macros, included tables): [[file, lines]...].
+function linesByFile(fn) {
+	const files = new Map([[fn.file, []]]);
+	for (const line of fn.lines) {
+		if (!files.has(line.file))
+			files.set(line.file, []);
+		files.get(line.file).push(line);
+	}
+	return [...files];
+}
+
+function sourceNote(source, profile) {
+	if (!source || source.state === 'missing')
+		return element('p', {className: 'note warning'}, 'The source file was not there: the rows stand without contents.');
+	if (source.state === 'changed')
+		return element('p', {className: 'note warning'}, 'The source file was changed after this profile began: contents may be off.');
+	return null;
+}
+
+function sourceTables(data, fn) {
+	const columns = presentColumns(fn.lines);
+	const scales = lineScales(fn.lines, columns);
+	const parts = [];
+	const labelled = [{label: 'Line', width: '3.6rem', fixed: true, className: 'number'},
+		...columns.map((column) => ({...column, key: undefined,
+			label: column.time ? `${column.label} (${scales.units[column.key][0]})` : column.label})),
+		{label: 'Source', width: 'minmax(14rem, 1fr)', className: 'code text wide'}];
+
+	for (const [file, lines] of linesByFile(fn)) {
+		const source = data.sources.get(file);
+		const own = file === fn.file;
+		const reasons = new Map(fn.omissions.filter((each) => each.line && each.file === file).map((each) => [each.line, each.reason]));
+		const first = own && fn.line && (!lines.length || fn.line < lines[0].line) ? fn.line : lines.length ? lines[0].line : fn.line;
+		const rows = fileRows(first, lines, source, reasons, columns, scales);
+		if (!rows.length && !lines.length)
+			continue;
+		const {table, body} = makeTable('source', labelled);
+		fillTable(body, rows);
+		parts.push(element('h3', {}, shortened(file || 'Source', 4096)), sourceNote(source), table);
+		for (const [number, reason] of [...reasons].slice(0, 20))
+			parts.push(element('p', {className: 'note'}, `Line ${number} not counted: ${shortened(reason, 1000)}`));
+	}
+	return parts.filter((part) => part);
+}
