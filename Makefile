@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 CC := gcc
 CLANG := clang
 BPFTOOL := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
-PACKAGES := libbpf libelf libdw json-c zlib libsystemd libmicrohttpd
+PACKAGES := libbpf libelf libdw json-c zlib libsystemd libmicrohttpd libprotobuf-c
 FUZZ_SECONDS ?= 60
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
@@ -14,7 +14,8 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-missing-field-initializers
 COMMON := -std=gnu11 -D_GNU_SOURCE -DLPROF_VERSION='"$(VERSION)"' -g -Iinclude -Iuser -Itests \
-	-isystem $(B)/bpf -isystem $(B)/page $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(WARNINGS) -MMD -MP
+	-isystem $(B)/bpf -isystem $(B)/page -isystem $(B)/proto \
+	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(WARNINGS) -MMD -MP
 HARDENED := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS ?= -O2
@@ -26,6 +27,7 @@ BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Iinclude \
 SOURCES := $(wildcard $(patsubst %,user/%/*.c,base model target collect output input control))
 COMMANDS := $(wildcard user/cmd/*.c)
 DAEMON := $(wildcard user/daemon/*.c)
+MESSAGES := $(patsubst user/%.proto,$(B)/proto/%.pb-c.c,$(wildcard user/*/*.proto))
 SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
 tests = $(patsubst %.c,$(1)/%,$(wildcard $(2)))
 UNIT := $(call tests,$(B),tests/unit/test_*.c tests/bpf/test_*.c)
@@ -49,8 +51,8 @@ $(B)/werror/%.o: %.c
 $(B)/san/%.o: %.c
 	$(call say,CLANG)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(COMMON) -O1 -Werror $(SANITIZE) -fsanitize=fuzzer-no-link -c -o $@ $<
-$(B)/liblprof.a: $(SOURCES:%.c=$(B)/obj/%.o)
-$(B)/san/liblprof.a: $(SOURCES:%.c=$(B)/san/%.o)
+$(B)/liblprof.a: $(SOURCES:%.c=$(B)/obj/%.o) $(MESSAGES:$(B)/%.c=$(B)/obj/%.o)
+$(B)/san/liblprof.a: $(SOURCES:%.c=$(B)/san/%.o) $(MESSAGES:$(B)/%.c=$(B)/san/%.o)
 $(B)/liblprof.a $(B)/san/liblprof.a:
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -67,6 +69,15 @@ $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKELETON)
 	$(Q)$(BPFTOOL) gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/collect/*.c))): $(SKELETONS)
+# Protocol buffers: the messages' code is generated, and not held to our warnings.
+$(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h: user/%.proto
+	$(call say,PROTO)
+	$(Q)mkdir -p $(B)/proto && protoc-c --proto_path=user --c_out=$(B)/proto $<
+$(B)/obj/proto/%.o: $(B)/proto/%.c
+	$(Q)mkdir -p $(@D) && $(CC) $(HARDENED) $(CFLAGS) -w -I$(B)/proto -c -o $@ $<
+$(B)/san/proto/%.o: $(B)/proto/%.c
+	$(Q)mkdir -p $(@D) && $(CLANG) -O1 -w $(SANITIZE) -fsanitize=fuzzer-no-link -I$(B)/proto -c -o $@ $<
+$(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/output/*.c tests/unit/*.c))): $(MESSAGES:.c=.h)
 
 $(B)/page/page.inc: user/output/page/embed $(wildcard user/output/page/*)
 	$(call say,PAGE)

@@ -428,6 +428,7 @@ static void daemon_fini(struct daemon *daemon)
 {
 	server_free(daemon->server);
 	http_free(daemon->http);
+	metrics_marks_fini(&daemon->marks);
 	probes_fini(&daemon->probes);
 	engine_free(daemon->engine);
 	sd_event_source_disable_unref(daemon->tick);

@@ -14,6 +14,7 @@
 #include "control/config.h"
 #include "control/probes.h"
 #include "control/server.h"
+#include "output/metrics_marks.h"
 
 struct http;
 
@@ -30,8 +31,9 @@ struct daemon {
 	struct config config;
 	char *state_directory, *state_path, *pins;
 	char boot[64];
-	uint64_t restarts; /* starts that went on with pinned counters */
-	uint64_t scrapes;
+	uint64_t restarts;           /* starts that went on with pinned counters */
+	uint64_t scrapes, scrape_ns; /* how many, and how long the last one took */
+	struct metrics_marks marks;
 	int lock, pins_lock;
 	sd_event *event;
 	struct engine *engine;

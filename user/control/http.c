@@ -14,7 +14,8 @@
 
 #define CONNECTIONS_MAX  64
 #define IDLE_SECONDS     10u /* a scraper that never reads is dropped */
-#define CONNECTION_BYTES (32u << 10)
+#define CONNECTION_BYTES (128u << 10)
+#define PIECES_A_TURN    16
 
 struct http {
 	struct daemon *daemon;
@@ -22,12 +23,17 @@ struct http {
 	sd_event_source *io, *timer;
 };
 
-/* When the server wants to look at its connections whatever happens. */
-static void arm_timer(struct http *http)
+/* Lets the server do what it can now, and asks to be called when it wants to look again. */
+static void run(struct http *http)
 {
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	bool wanted = MHD_get_timeout(http->server, &timeout_ms) == MHD_YES;
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	bool wanted = true;
 
+	/* A stream is sent in many pieces, with others having their turn now and then. */
+	for (int pieces = 0; pieces < PIECES_A_TURN && wanted && !timeout_ms; pieces++) {
+		MHD_run(http->server);
+		wanted = MHD_get_timeout(http->server, &timeout_ms) == MHD_YES;
+	}
 	if (wanted)
 		sd_event_source_set_time_relative(http->timer, timeout_ms * 1000);
 	sd_event_source_set_enabled(http->timer, wanted ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
@@ -35,31 +41,54 @@ static void arm_timer(struct http *http)
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct http *http = context;
-
 	(void)source;
 	(void)fd;
 	(void)events;
-	MHD_run(http->server);
-	arm_timer(http);
+	run(context);
 	return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t now, void *context)
 {
-	struct http *http = context;
-
 	(void)source;
 	(void)now;
-	MHD_run(http->server);
-	arm_timer(http);
+	run(context);
 	return 0;
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *room, size_t size)
+{
+	const ssize_t read = metrics_read(context, room, size);
+
+	(void)position;
+	return read > 0    ? read
+	       : read == 0 ? MHD_CONTENT_READER_END_OF_STREAM
+			   : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void close_stream(void *context)
+{
+	metrics_close(context);
+}
+
+static struct MHD_Response *make_response(struct http_page *page)
+{
+	struct metrics_stream *stream = TAKE(page->stream);
+	struct MHD_Response *response;
+
+	if (!stream)
+		return MHD_create_response_from_buffer(
+		    page->size, TAKE(page->text), MHD_RESPMEM_MUST_FREE);
+	response = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, CONNECTION_BYTES, read_stream, stream, close_stream);
+	if (!response)
+		metrics_close(stream);
+	return response;
 }
 
 static enum MHD_Result send_page(struct MHD_Connection *connection, struct http_page *page)
 {
-	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(page->size, TAKE(page->text), MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response = make_response(page);
 	enum MHD_Result result;
 
 	if (!response)
@@ -90,7 +119,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 		    MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "format");
 		http_page_make(http->daemon, &query, &page);
 	}
-	return page.text ? send_page(connection, &page) : MHD_NO;
+	return page.text || page.stream ? send_page(connection, &page) : MHD_NO;
 }
 
 static int start_server(
@@ -134,7 +163,7 @@ int http_open(const struct http_options *options, struct http **ret_http, struct
 		     : -EIO;
 	if (error >= 0)
 		error = sd_event_add_time_relative(
-		    options->daemon->event, &http->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, http);
+		    options->daemon->event, &http->timer, CLOCK_MONOTONIC, 0, 1, on_timer, http);
 	if (error < 0) {
 		http_free(http);
 		return failure_set(failure, -error, "cannot serve HTTP: %s", strerror(-error));

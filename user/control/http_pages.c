@@ -7,14 +7,11 @@
 #include <time.h>
 
 #include "control/json_document.h"
-#include "output/metrics.h"
 #include "output/output.h"
 #include "output/report.h"
 
-#define TYPE_TEXT    "text/plain; charset=utf-8"
-#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
-#define TYPE_OPEN    "application/openmetrics-text; version=1.0.0; charset=utf-8"
-#define TYPE_HTML    "text/html; charset=utf-8"
+#define TYPE_TEXT "text/plain; charset=utf-8"
+#define TYPE_HTML "text/html; charset=utf-8"
 
 enum { STATUS_OK = 200, STATUS_BAD_REQUEST = 400, STATUS_NOT_FOUND = 404, STATUS_ERROR = 500 };
 
@@ -29,7 +26,8 @@ void http_page_refuse(struct http_page *page, unsigned status, const char *sente
 void http_page_fini(struct http_page *page)
 {
 	free(page->text);
-	page->text = NULL;
+	metrics_close(page->stream);
+	*page = (struct http_page){0};
 }
 
 static void page_take(struct http_page *page, const char *type, struct memory_text *text)
@@ -44,12 +42,12 @@ static void page_take(struct http_page *page, const char *type, struct memory_te
 	page->text = TAKE(text->text);
 }
 
-static double clock_seconds(void)
+static uint64_t clock_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static void fill_health(const struct daemon *daemon, struct metrics_health *health)
@@ -62,6 +60,7 @@ static void fill_health(const struct daemon *daemon, struct metrics_health *heal
 	health->clients = server_clients(daemon->server);
 	health->restarts = daemon->restarts;
 	health->scrapes = daemon->scrapes;
+	health->scrape_ns = daemon->scrape_ns;
 	health->tables[0].name = "functions";
 	health->tables[0].used = fill.functions;
 	health->tables[0].size = fill.functions_max;
@@ -92,27 +91,31 @@ static int drain_active(
 static void make_metrics(
     struct daemon *daemon, const struct http_query *query, struct http_page *page)
 {
-	struct memory_text text CLEANUP(memory_text_fini) = {0};
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	const struct metrics_options options = {
-	    .open_metrics = query->accept && strstr(query->accept, "application/openmetrics-text"),
+	    .format = metrics_negotiate(query->accept),
 	    .lines_max = daemon->config.numbers[CONFIG_metrics_lines],
+	    .marks = &daemon->marks,
+	    .took_ns = &daemon->scrape_ns,
 	};
 	struct metrics_health health = {0};
 	struct failure failure = {0};
-	double begun = clock_seconds();
+	uint64_t begun = clock_ns();
 
 	daemon->scrapes++;
-	if (memory_text_init(&text) || drain_active(daemon, &profile, &failure)) {
+	if (drain_active(daemon, &profile, &failure)) {
 		http_page_refuse(page, STATUS_ERROR, "the counters cannot be read\n");
 		return;
 	}
-	health.drain_seconds = clock_seconds() - begun;
+	health.drain_ns = clock_ns() - begun;
 	fill_health(daemon, &health);
-	if (metrics_write(profile, &health, &options, text.file))
+	page->stream = metrics_open(TAKE(profile), &health, &options);
+	if (!page->stream) {
 		http_page_refuse(page, STATUS_ERROR, "out of memory\n");
-	else
-		page_take(page, options.open_metrics ? TYPE_OPEN : TYPE_METRICS, &text);
+		return;
+	}
+	page->content_type = metrics_content_type(options.format);
+	page->status = STATUS_OK;
 }
 
 static const char *type_of(const char *extension)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "control/daemon.h"
+#include "output/metrics.h"
 
 struct http_query {
 	const char *path;
@@ -16,8 +17,9 @@ struct http_query {
 struct http_page {
 	unsigned status;
 	const char *content_type;
-	char *text; /* NULL: no memory */
+	char *text; /* NULL, without a stream either: no memory */
 	size_t size;
+	struct metrics_stream *stream; /* or this is the content */
 };
 
 void http_page_make(struct daemon *daemon, const struct http_query *query, struct http_page *page);

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A profile, and the health of who measures it, for Prometheus: its text format, or OpenMetrics.
- * Names follow Prometheus' conventions: base units, _total on counters.
- *
- * Functions of equal labels (one probe by two requests) are one series. Of a function with more
- * lines than `lines_max` the first ones have series, in the order of the source, and the others are
- * summed up as line="other": which ones does not change, so that no counter ever goes down.
+ * A profile, and the health of who measures it, for Prometheus: as text, as OpenMetrics, or as
+ * protobuf messages, which alone have native histograms. Names follow Prometheus' conventions: base
+ * units, _total on counters.
  */
 #ifndef LPROF_OUTPUT_METRICS_H
 #define LPROF_OUTPUT_METRICS_H
 
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "model/profile.h"
+#include "output/metrics_marks.h"
+
+enum metrics_format { METRICS_TEXT, METRICS_OPEN, METRICS_PROTOBUF };
 
 struct metrics_health {
 	uint64_t probes, clients, restarts, scrapes;
-	double drain_seconds; /* of this scrape */
+	uint64_t drain_ns;  /* of this scrape */
+	uint64_t scrape_ns; /* of the one before, 0: none */
 	struct {
 		const char *name;
 		uint64_t used, size;
@@ -25,12 +26,30 @@ struct metrics_health {
 };
 
 struct metrics_options {
-	bool open_metrics;
-	size_t lines_max; /* of a function */
+	enum metrics_format format;
+	size_t lines_max;            /* of a function */
+	struct metrics_marks *marks; /* of the scrapes before */
+	uint64_t *took_ns; /* set when the stream is closed: what opening and reading it took */
 };
 
-/* Errors of the stream are the caller's; -ENOMEM otherwise. */
-int metrics_write(const struct profile *profile, const struct metrics_health *health,
-    const struct metrics_options *options, FILE *stream);
+/*
+ * The format that a scraper likes best, by its Accept header (RFC 9110; NULL: none). Whatever it
+ * says, it gets one: text, if we have none of those that it names.
+ */
+enum metrics_format metrics_negotiate(const char *accept);
+
+/* The format's Content-Type. */
+const char *metrics_content_type(enum metrics_format format);
+
+/*
+ * A scrape being written, piece by piece: it is tens of megabytes where lines are many. Takes the
+ * profile, also on failure. NULL: no memory.
+ */
+struct metrics_stream *metrics_open(struct profile *profile, const struct metrics_health *health,
+    const struct metrics_options *options);
+void metrics_close(struct metrics_stream *stream);
+
+/* Fills the room from what comes next; how many bytes, 0: that was all, -ENOMEM. */
+ssize_t metrics_read(struct metrics_stream *stream, char *room, size_t size);
 
 #endif
