@@ -118,6 +118,8 @@ fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
 bench: all
 	$(Q)tests/bench/run
+soak: all
+	$(Q)tests/soak/run --minutes $(or $(SOAK_MINUTES),10)
 $(B)/demo/lua: tests/workloads/build-lua
 	$(Q)tests/workloads/build-lua $(B)/demo gcc -O2 -g
 demo:
@@ -141,7 +143,7 @@ format:
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all build-tests warnings workloads check check-fast check-kernels fuzz bench demo install format clean
+.PHONY: all build-tests warnings workloads check check-fast check-kernels fuzz bench soak demo install format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell test -d $(B) && find $(B) -type f -name '*.d' -not -path '*/sources/*')

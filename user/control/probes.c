@@ -268,6 +268,20 @@ static void forget_failed(struct probes *probes, struct probe *probe)
 	probe_free(probe);
 }
 
+/* Ended probes whose parts were all taken up again by later ones have nothing more to show. */
+static void forget_emptied(struct probes *probes)
+{
+	size_t kept = 0;
+
+	ARRAY_FOREACH (probe, &probes->all) {
+		if ((*probe)->active || (*probe)->parts.count)
+			probes->all.items[kept++] = *probe;
+		else
+			probe_free(*probe);
+	}
+	probes->all.count = kept;
+}
+
 int probes_add(struct probes *probes, struct probe_request *request, uid_t user,
     struct probe **ret_probe, bool *ret_created, struct failure *failure)
 {
@@ -288,6 +302,7 @@ int probes_add(struct probes *probes, struct probe_request *request, uid_t user,
 		forget_failed(probes, probe);
 		return error;
 	}
+	forget_emptied(probes);
 	*ret_probe = probe;
 	return 0;
 }
