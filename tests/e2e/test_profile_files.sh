@@ -43,7 +43,7 @@ succeed report --color=always example.json
 grep -q $'\033\\[' out || fail '--color=always'
 succeed report --json example.json
 cmp -s out example.json || fail '--json is not the file itself'
-for extension in json lprof txt prof pstat; do
+for extension in json lprof txt prof pstat callgrind; do
 	succeed export example.json -o "x.$extension"
 	[ -s "x.$extension" ] || fail "x.$extension"
 done
@@ -84,6 +84,7 @@ expect 1 'cut.json: is not valid JSON at byte 1000: it is cut off' report cut.js
 expect 1 'cut.lprof: .* the file is cut off' report cut.lprof
 printf '{(\x03' > cut.prof
 expect 1 'cut.prof: is not a profile of pstats: the file is cut off' report cut.prof
+expect 1 'x.callgrind: is in callgrind.s format' report x.callgrind
 expect 1 '/dev/zero' report /dev/zero
 expect 1 '^{ "error": "bad.json: ' report --json bad.json
 expect 1 'no format has this extension; name the file with one of .lprof, .json' export example.json -o x.docx

@@ -17,6 +17,11 @@ static bool is_pstats(const char *bytes, size_t size)
 									    bytes[1])));
 }
 
+static bool begins(const char *bytes, size_t size, const char *text)
+{
+	return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
+}
+
 int input_read_bytes(const char *name, const char *bytes, size_t size, struct profile **ret_profile,
     struct failure *failure)
 {
@@ -28,6 +33,11 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 		return input_read_pickle(name, bytes, size, ret_profile, failure);
 	if (is_pstats(bytes, size))
 		return input_read_pstats(name, bytes, size, ret_profile, failure);
+	if (begins(bytes, size, "# callgrind format"))
+		return failure_set(failure, EBADMSG,
+		    "%s: is in callgrind's format, which lprof writes but does not read: "
+		    "keep a .json or .lprof beside it",
+		    name);
 	while (at < size && strchr(" \t\r\n", bytes[at]) && bytes[at])
 		at++;
 	if (at < size && bytes[at] == '{')

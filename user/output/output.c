@@ -13,24 +13,37 @@ const struct output_format output_formats[] = {
 	{NULL, NULL, NULL},
 };
 
+/* How much of a file's name picks the format; 0: it does not. */
+static size_t match(const struct output_format *format, const char *name)
+{
+	size_t length = strlen(format->extension);
+
+	if (format->extension[length - 1] == '*')
+		return strncmp(name, format->extension, length - 1) == 0 &&
+		       name[length - 1] != '\0';
+	return string_ends(name, format->extension) && strlen(name) > length ? length : 0;
+}
+
 const struct output_format *output_format_for(const char *path, struct failure *failure)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	const struct output_format *longest = NULL;
+	const struct output_format *found = NULL;
+	size_t longest = 0;
 	char known[256] = "";
 	size_t used = 0;
 
 	for (const struct output_format *format = output_formats; format->extension; format++) {
-		size_t length = strlen(format->extension);
+		size_t length = match(format, name);
 
-		if (string_ends(name, format->extension) && strlen(name) > length &&
-		    (!longest || length > strlen(longest->extension)))
-			longest = format;
+		if (length > longest) {
+			longest = length;
+			found = format;
+		}
 		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
 		    used ? ", " : "", format->extension);
 	}
-	if (longest)
-		return longest;
+	if (found)
+		return found;
 	failure_set(failure, EINVAL,
 	    "%s: no format has this extension; name the file with one of %s", path, known);
 	return NULL;

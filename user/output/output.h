@@ -22,10 +22,12 @@ struct output_options {
 	FORMAT(".html", html, "one self-contained page for a browser")                      \
 	FORMAT(".txt", txt, "the report")                                                   \
 	FORMAT(".prof", pstats, "cProfile's, for pstats")                                   \
-	FORMAT(".pstat", pstats, "cProfile's, for pstats")
+	FORMAT(".pstat", pstats, "cProfile's, for pstats")                                  \
+	FORMAT(".callgrind", callgrind, "callgrind's, with lines and calls")                \
+	FORMAT("callgrind.out.*", callgrind, "callgrind's, with lines and calls")
 
 struct output_format {
-	const char *extension;
+	const char *extension; /* what a file's name ends in; or, up to a '*', begins with */
 	const char *description;
 	/* Writes the whole file to `stream`; 0 or -errno, stream errors are the caller's. */
 	int (*write)(const struct profile *profile, FILE *stream,
