@@ -41,6 +41,15 @@ succeed report --functions --sort name example.json protocol4.lprof
 [ "$(grep -c '^==> ' out)" = 2 ] || fail 'two files'
 succeed report --color=always example.json
 grep -q $'\033\\[' out || fail '--color=always'
+succeed report --tree example.json
+grep -q '<- code that is not measured$' out && grep -q '^ 60.0%        3  add$' out || fail '--tree'
+! grep -q 'Line Contents' out || fail '--tree prints tables'
+succeed report --tree --lines example.json
+grep -q 'Line Contents' out && grep -q '<- ' out || fail '--tree --lines'
+succeed report --annotate add.c example.json
+grep -q '^File: /src/add.c$' out && grep -q '^     6      4000 ' out && ! grep -q '<- ' out || fail '--annotate'
+succeed report --annotate add.c --functions example.json
+grep -q '^     6      4000 ' out && grep -q 'file:line(function)$' out || fail '--annotate --functions'
 succeed report --json example.json
 cmp -s out example.json || fail '--json is not the file itself'
 for extension in json lprof txt prof pstat callgrind; do
@@ -58,6 +67,9 @@ succeed diff --json example.json x.lprof
 expect 2 'needs a profile' report
 expect 2 "'size' is no key" report --sort size example.json
 expect 2 "'parsec' is no unit" report -u parsec example.json
+expect 2 "'' is no name of a file" report --annotate '' example.json
+expect 2 'unknown option --annotate' diff --annotate x example.json x.json
+expect 1 'dd.c: the profile has nothing of this file; it has /src/add.c' report --annotate dd.c example.json
 expect 2 'unknown option --frob' report --frob example.json
 expect 2 'unknown option -q' report -q example.json
 expect 2 'needs a value' export example.json -o
@@ -107,7 +119,7 @@ mapfile -t many < <(yes example.json | head -n 300)
 
 # Text of foreign files does not reach the terminal as escapes.
 sed 's|/src/add.c|/src/\\u001b]0;title\\u0007.c|g; s|"name": "add"|"name": "a\\u009bd\\u202e"|' example.json > hostile.json
-for command in 'report' 'diff example.json'; do
+for command in 'report' 'report --tree' 'diff example.json'; do
 	# shellcheck disable=SC2086
 	succeed $command hostile.json
 	! LC_ALL=C grep -q $'[\033\007]\|\302\233\|\342\200\256' out || fail "$command lets escapes through"

@@ -46,6 +46,8 @@ static const struct help_page {
     {"report", "print profiles", "lprof report [OPTION...] FILE...", 0,
 	"  --lines           only the tables of lines\n"
 	"  --functions       only the table of functions\n"
+	"  --tree            only callers and callees of functions, and sampled stacks\n"
+	"  --annotate FILE   only a whole source file, with what was measured of its lines\n"
 	"  --sort KEY        order of the functions, such as total, self or calls\n"
 	"  -u UNIT           unit of times: ns, us, ms or s (adapts otherwise)\n"
 	"  -z                leave out functions that were not called\n"
@@ -53,7 +55,7 @@ static const struct help_page {
 	"  --color=WHEN      always, never or auto\n",
 	{{"lprof report job.lprof", "tables of lines and of functions"},
 	    {"lprof report --functions --sort self job.json", "where time was spent itself"},
-	    {"lprof report -z -u us monday.json tuesday.json", "two profiles, in microseconds"}},
+	    {"lprof report --annotate cache.c job.lprof", "all of cache.c, with counts and times"}},
 	NULL},
     {"export", "convert a profile, by the extension of the output",
 	"lprof export FILE -o OUT [--shadow DIR]", 0,

@@ -7,11 +7,13 @@
 
 #include "cmd/cmd.h"
 
-enum { LINES = 256, FUNCTIONS, SORT, JSON, COLOR, SHADOW };
+enum { LINES = 256, FUNCTIONS, TREE, ANNOTATE, SORT, JSON, COLOR, SHADOW };
 
 static const struct option long_names[] = {
     {"lines", no_argument, NULL, LINES},
     {"functions", no_argument, NULL, FUNCTIONS},
+    {"tree", no_argument, NULL, TREE},
+    {"annotate", required_argument, NULL, ANNOTATE},
     {"sort", required_argument, NULL, SORT},
     {"unit", required_argument, NULL, 'u'},
     {"skip-zero", no_argument, NULL, 'z'},
@@ -50,6 +52,12 @@ static const char *take_option(struct profile_options *options, int option, cons
 	case FUNCTIONS:
 		report->functions = true;
 		return NULL;
+	case TREE:
+		report->tree = true;
+		return NULL;
+	case ANNOTATE:
+		options->annotate = value;
+		return *value ? NULL : "is no name of a file";
 	case SORT:
 		return report_parse_sort(value, &report->sort)
 			   ? NULL

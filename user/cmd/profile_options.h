@@ -8,8 +8,9 @@
 struct profile_options {
 	const char *command;
 	struct report_options report;
-	const char *output; /* -o */
-	const char *shadow; /* --shadow */
+	const char *output;   /* -o */
+	const char *shadow;   /* --shadow */
+	const char *annotate; /* --annotate */
 	bool json;
 	char **files; /* operands */
 	int file_count;

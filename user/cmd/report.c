@@ -6,6 +6,11 @@
 #include "input/input.h"
 #include "output/output.h"
 
+static bool has_parts(const struct report_options *report)
+{
+	return report->lines || report->functions || report->tree;
+}
+
 static int print_file(
     const char *path, const struct profile_options *options, struct failure *failure)
 {
@@ -19,6 +24,12 @@ static int print_file(
 		return output_write_json(profile, stdout, &json_options, failure);
 	if (options->file_count > 1)
 		printf("==> %s <==\n\n", path);
+	if (options->annotate) {
+		error =
+		    report_annotate(profile, options->annotate, stdout, &options->report, failure);
+		if (error || !has_parts(&options->report))
+			return error;
+	}
 	error = report_print(profile, stdout, &options->report);
 	return error ? failure_set(failure, -error, "%s: no memory to print it", path) : 0;
 }
@@ -28,8 +39,9 @@ int cmd_report(int argc, char **argv)
 	struct profile_options options;
 	int status;
 
-	if (!profile_options_parse(argc, argv, "lines functions sort unit skip-zero json color", 1,
-		argc, &options, &status))
+	if (!profile_options_parse(argc, argv,
+		"lines functions tree annotate sort unit skip-zero json color", 1, argc, &options,
+		&status))
 		return status;
 	status = STATUS_OK;
 	for (int i = 0; i < options.file_count; i++) {

@@ -75,6 +75,19 @@ bool report_parse_color(const char *when, FILE *stream, bool *ret_color)
 	return true;
 }
 
+const char *report_heat(const struct report_options *options, double share)
+{
+	static const struct {
+		double share;
+		const char *escape;
+	} heats[] = {{0.5, "\033[1;31m"}, {0.2, "\033[31m"}, {0.05, "\033[33m"}};
+
+	for (size_t i = 0; options->color && i < ARRAY_SIZE(heats); i++)
+		if (share >= heats[i].share)
+			return heats[i].escape;
+	return "";
+}
+
 double report_unit(const struct profile *profile)
 {
 	double largest = 0;
@@ -185,7 +198,7 @@ static bool has_functions(const struct profile *profile)
 
 int report_print(const struct profile *profile, FILE *stream, const struct report_options *options)
 {
-	bool both = options->lines == options->functions;
+	bool both = !options->lines && !options->functions && !options->tree;
 	double unit = options->unit > 0 ? options->unit : report_unit(profile);
 	int error = 0;
 
@@ -200,6 +213,10 @@ int report_print(const struct profile *profile, FILE *stream, const struct repor
 	}
 	if (!error && (options->functions || (both && has_functions(profile))))
 		error = report_functions(profile, unit, stream, options);
+	if (!error && options->tree)
+		error = report_tree(profile, unit, stream, options);
+	if (!error && options->tree)
+		error = report_stacks(profile, stream, options);
 	if (!error)
 		report_cost(profile, stream);
 	return error;

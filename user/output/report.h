@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/failure.h"
 #include "model/profile.h"
 #include "output/source.h"
 
@@ -31,11 +32,12 @@ enum report_sort {
 };
 
 struct report_options {
-	bool lines, functions; /* neither: both, as far as the profile has them */
+	bool lines, functions; /* without any part: both, as far as the profile has them */
 	enum report_sort sort; /* of the function table */
 	double unit;           /* seconds; 0: the finest whose largest number fits the columns */
 	bool skip_zero;        /* leave out functions without calls and time */
 	bool color;            /* heat, by ANSI escapes */
+	bool tree;             /* callers and callees of each function, sampled stacks */
 };
 
 /* Prints the report. Errors of the stream are the caller's; -ENOMEM otherwise. */
@@ -57,6 +59,14 @@ double report_unit(const struct profile *profile);
 bool report_parse_color(const char *when, FILE *stream, bool *ret_color);
 
 /*
+ * Prints a whole source file with what was measured of its lines, in all functions together. `file`
+ * is its path in the profile or the end of it. Fails where the profile has no such file, or
+ * several.
+ */
+int report_annotate(const struct profile *profile, const char *file, FILE *stream,
+    const struct report_options *options, struct failure *failure);
+
+/*
  * The parts, for report.c.
  */
 void report_lines(const struct profile *profile, size_t index, const struct source *source,
@@ -64,7 +74,29 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
     const struct report_options *options);
 int report_functions(
     const struct profile *profile, double unit, FILE *stream, const struct report_options *options);
+int report_tree(
+    const struct profile *profile, double unit, FILE *stream, const struct report_options *options);
+int report_stacks(
+    const struct profile *profile, FILE *stream, const struct report_options *options);
 void report_cost(const struct profile *profile, FILE *stream);
+
+/* The functions that `options` leave in, in their order; the caller frees the array. NULL: no
+ * memory.
+ */
+const struct profile_function **report_order(
+    const struct profile *profile, const struct report_options *options, size_t *ret_count);
+
+/* "file:line(function)", as pstats has it. */
+void report_place(
+    const struct profile *profile, const struct profile_function *function, FILE *stream);
+
+/*
+ * What colours a row by its share (0.0 to 1.0) of the whole; "" for cold ones or without colour.
+ * End the row with REPORT_COLD where it was not "".
+ */
+const char *report_heat(const struct report_options *options, double share);
+#define REPORT_COLD  "\033[0m"
+#define REPORT_NEVER "\033[2m" /* a line that could have been counted and never ran */
 
 /* "1.23 us": three digits and a unit. */
 #define REPORT_DURATION_MAX 32

@@ -11,6 +11,7 @@
 #include "output/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "output/text.h"
@@ -32,57 +33,6 @@ struct row {
 	const struct profile_function *function;
 	char cells[COLUMNS][48];
 };
-
-static int compare_numbers(double a, double b)
-{
-	return (a < b) - (a > b); /* descending */
-}
-
-static int compare_place(const struct profile_function *a, const struct profile_function *b)
-{
-	int order = strcmp(a->file, b->file);
-
-	if (order)
-		return order;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return strcmp(a->name, b->name);
-}
-
-static int compare_rows(const void *left, const void *right, void *context)
-{
-	const struct profile_function *a = ((const struct row *)left)->function;
-	const struct profile_function *b = ((const struct row *)right)->function;
-	int order = 0;
-
-	switch (*(const enum report_sort *)context) {
-	case REPORT_SORT_CUMULATIVE:
-		order = compare_numbers(
-		    report_estimate(a, a->total_ns), report_estimate(b, b->total_ns));
-		break;
-	case REPORT_SORT_SELF:
-		order =
-		    compare_numbers(report_estimate(a, a->self_ns), report_estimate(b, b->self_ns));
-		break;
-	case REPORT_SORT_CALLS:
-		order = compare_numbers((double)a->calls, (double)b->calls);
-		break;
-	case REPORT_SORT_PRIMITIVE:
-		order = compare_numbers((double)a->primitive_calls, (double)b->primitive_calls);
-		break;
-	case REPORT_SORT_LINE:
-		order = (a->line > b->line) - (a->line < b->line);
-		break;
-	case REPORT_SORT_NAME:
-	case REPORT_SORT_PLACE:
-		order = strcmp(a->name, b->name);
-		break;
-	case REPORT_SORT_FILE:
-	case REPORT_SORT_STANDARD:
-		break;
-	}
-	return order ? order : compare_place(a, b);
-}
 
 /* Calls of the timed ones that were outermost. */
 static double timed_primitive(const struct profile_function *function)
@@ -120,28 +70,6 @@ static void format_row(struct row *row, double unit_ns)
 	format_time(row->cells[COLUMN_SELF_CALL], self, timed, unit_ns);
 	format_time(row->cells[COLUMN_TOTAL], total, timed || !function->calls, unit_ns);
 	format_time(row->cells[COLUMN_TOTAL_CALL], total, timed_primitive(function), unit_ns);
-}
-
-static void print_place(
-    const struct profile *profile, const struct profile_function *function, FILE *stream)
-{
-	const struct profile_image *image = profile_image_of(profile, function);
-	const char *slash = image ? strrchr(image->path, '/') : NULL;
-
-	if (*function->file) {
-		text_print(stream, function->file, NAME_MAX_CHARACTERS);
-		fprintf(stream, ":%u", function->line);
-	} else {
-		text_print(stream,
-		    slash   ? slash + 1
-		    : image ? image->path
-			    : "~",
-		    NAME_MAX_CHARACTERS);
-		fputs(":0", stream);
-	}
-	fputc('(', stream);
-	text_print(stream, function->name, NAME_MAX_CHARACTERS);
-	fputs(")\n", stream);
 }
 
 static void print_title(
@@ -199,35 +127,41 @@ static void print_notes(const struct profile *profile, FILE *stream)
 int report_functions(
     const struct profile *profile, double unit, FILE *stream, const struct report_options *options)
 {
-	CLEANUP_FREE struct row *rows = calloc(profile->functions.count + 1, sizeof(*rows));
+	CLEANUP_FREE const struct profile_function **order = NULL;
+	CLEANUP_FREE struct row *rows = NULL;
 	int widths[COLUMNS] = {9, 8, 8, 8, 8};
-	enum report_sort sort = options->sort;
+	double all_self = 0;
 	size_t count = 0;
 
-	if (!rows)
+	order = report_order(profile, options, &count);
+	rows = calloc(count + 1, sizeof(*rows));
+	if (!order || !rows)
 		return -ENOMEM;
-	ARRAY_FOREACH (function, &profile->functions) {
-		if (options->skip_zero && !function->calls && !function->total_ns)
-			continue;
-		rows[count].function = function;
-		format_row(&rows[count], unit * 1e9);
+	for (size_t i = 0; i < count; i++) {
+		rows[i].function = order[i];
+		format_row(&rows[i], unit * 1e9);
+		all_self += fmax(0, report_estimate(order[i], order[i]->self_ns));
 		for (int column = 0; column < COLUMNS; column++) {
-			int width = (int)strlen(rows[count].cells[column]);
+			int width = (int)strlen(rows[i].cells[column]);
 
 			if (width > widths[column])
 				widths[column] = width;
 		}
-		count++;
 	}
-	qsort_r(rows, count, sizeof(*rows), compare_rows, &sort);
 	print_title(profile, unit, stream, options);
 	for (int column = 0; column < COLUMNS; column++)
 		fprintf(stream, "%*s ", widths[column], headings[column]);
 	fputs("file:line(function)\n", stream);
 	for (size_t i = 0; i < count; i++) {
+		const struct profile_function *function = rows[i].function;
+		const char *heat = report_heat(options,
+		    all_self > 0 ? report_estimate(function, function->self_ns) / all_self : 0);
+
+		fputs(heat, stream);
 		for (int column = 0; column < COLUMNS; column++)
 			fprintf(stream, "%*s ", widths[column], rows[i].cells[column]);
-		print_place(profile, rows[i].function, stream);
+		report_place(profile, function, stream);
+		fputs(*heat ? REPORT_COLD "\n" : "\n", stream);
 	}
 	fputc('\n', stream);
 	print_notes(profile, stream);

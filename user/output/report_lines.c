@@ -39,7 +39,7 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 	char hits[24] = "", total[REPORT_NUMBER_MAX] = "", per_hit[REPORT_NUMBER_MAX] = "";
 	char share[REPORT_NUMBER_MAX] = "", number_text[24];
 	double percent = 0, ns = line ? (double)line->total_ns : 0;
-	const char *heat = "";
+	const char *heat;
 
 	snprintf(number_text, sizeof(number_text), "%" PRIu64, number);
 	if (line && (line->hits || line->sites))
@@ -53,12 +53,13 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 			snprintf(share, sizeof(share), "%5.1f", percent);
 		}
 	}
-	if (table->options->color)
-		heat = percent >= 20 ? "\033[1;31m" : percent >= 5 ? "\033[33m" : "";
+	heat = report_heat(table->options, percent / 100);
+	if (table->options->color && line && line->sites && !line->hits)
+		heat = REPORT_NEVER;
 	fputs(heat, table->stream);
 	fprintf(table->stream, row_template, number_text, hits, total, per_hit, share);
 	text_print(table->stream, contents ? contents : "", CONTENTS_MAX);
-	fputs(*heat ? "\033[0m\n" : "\n", table->stream);
+	fputs(*heat ? REPORT_COLD "\n" : "\n", table->stream);
 }
 
 /* Rows of one file: `count` measured lines, and the source between them from line `first` on. */
