@@ -77,7 +77,7 @@ $(B)/obj/proto/%.o: $(B)/proto/%.c
 	$(Q)mkdir -p $(@D) && $(CC) $(HARDENED) $(CFLAGS) -w -I$(B)/proto -c -o $@ $<
 $(B)/san/proto/%.o: $(B)/proto/%.c
 	$(Q)mkdir -p $(@D) && $(CLANG) -O1 -w $(SANITIZE) -fsanitize=fuzzer-no-link -I$(B)/proto -c -o $@ $<
-$(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/output/*.c tests/unit/*.c))): $(MESSAGES:.c=.h)
+$(foreach flavour,obj werror san,$(patsubst %.c,$(B)/$(flavour)/%.o,$(wildcard user/output/*.c user/input/*.c tests/unit/*.c))): $(MESSAGES:.c=.h)
 
 $(B)/page/page.inc: user/output/page/embed $(wildcard user/output/page/*)
 	$(call say,PAGE)

@@ -24,6 +24,29 @@ uint32_t call_path_caller(const struct profile *profile, uint32_t function)
 	return calls < callee->timed_calls ? CALL_PATH_SEVERAL : found;
 }
 
+static bool is_in(const struct call_path *path, uint32_t function)
+{
+	ARRAY_FOREACH (known, &path->functions)
+		if (*known == function)
+			return true;
+	return false;
+}
+
+int call_path_find(const struct profile *profile, uint32_t function, struct call_path *path)
+{
+	uint32_t caller = call_path_caller(profile, function);
+
+	path->functions.count = 0;
+	for (; caller < CALL_PATH_SEVERAL; caller = call_path_caller(profile, caller)) {
+		if (caller == function || is_in(path, caller))
+			break; /* each other's only callers: what called the first is lost */
+		if (ARRAY_APPEND(&path->functions, caller))
+			return -ENOMEM;
+	}
+	path->open = caller != PROFILE_NO_FUNCTION;
+	return 0;
+}
+
 const struct profile_line *call_path_line(const struct profile_function *function)
 {
 	const struct profile_line *found = NULL;
@@ -37,4 +60,26 @@ const struct profile_line *call_path_line(const struct profile_function *functio
 		found = line;
 	}
 	return found;
+}
+
+struct profile_line call_path_rest(const struct profile_function *function)
+{
+	struct profile_line rest = {
+	    .file = function->file,
+	    .line = function->line,
+	    .total_ns = function->total_ns,
+	    .self_ns = function->self_ns,
+	};
+	uint64_t samples = 0;
+
+	ARRAY_FOREACH (line, &function->lines) {
+		rest.total_ns = profile_sum_ns(rest.total_ns, -line->total_ns);
+		rest.self_ns = profile_sum_ns(rest.self_ns, -line->self_ns);
+		samples = profile_sum(samples, line->cpu_samples);
+	}
+	rest.total_ns = rest.total_ns > 0 ? rest.total_ns : 0;
+	rest.self_ns = rest.self_ns > 0 ? rest.self_ns : 0;
+	if (samples < function->cpu_samples)
+		rest.cpu_samples = function->cpu_samples - samples;
+	return rest;
 }

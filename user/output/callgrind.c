@@ -100,38 +100,30 @@ static void put_function(struct writer *writer, const char *key, size_t index)
 	writer->named[index] = true;
 }
 
-static struct costs line_costs(const struct writer *writer, const struct profile_line *line)
+static void put_line(const struct writer *writer, const struct profile_line *line)
 {
-	return (struct costs){
+	struct costs costs = {
 	    line->self_ns, line->total_ns, line->hits, cpu_ns(writer->profile, line->cpu_samples)};
+
+	fprintf(writer->stream, "%u", line->line);
+	put_costs(writer, &costs);
 }
 
 static void put_lines(struct writer *writer, const struct profile_function *function)
 {
-	struct costs rest = {function->self_ns, function->total_ns, 0,
-	    cpu_ns(writer->profile, function->cpu_samples)};
+	const struct profile_line rest = call_path_rest(function);
 	const char *file = function->file;
 
 	ARRAY_FOREACH (line, &function->lines) {
-		struct costs costs = line_costs(writer, line);
-
 		if (strcmp(line->file, file) != 0)
 			put_name(writer, &writer->files, "fi", line->file);
 		file = line->file;
-		rest.ns -= costs.ns;
-		rest.total_ns -= costs.total_ns;
-		rest.cpu_ns -= costs.cpu_ns;
-		fprintf(writer->stream, "%u", line->line);
-		put_costs(writer, &costs);
+		put_line(writer, line);
 	}
 	if (strcmp(file, function->file) != 0)
 		put_name(writer, &writer->files, "fe", function->file);
-	/* What belongs to no line, or to all where none was measured. */
-	if (rest.ns > 0 || rest.total_ns > 0 || rest.cpu_ns > 0 || !function->lines.count) {
-		rest.cpu_ns = rest.cpu_ns > 0 ? rest.cpu_ns : 0;
-		fprintf(writer->stream, "%u", function->line);
-		put_costs(writer, &rest);
-	}
+	if (rest.self_ns || rest.total_ns || rest.cpu_samples || !function->lines.count)
+		put_line(writer, &rest);
 }
 
 /* A caller's calls of one function. */

@@ -23,6 +23,7 @@ struct output_options {
 	FORMAT(".txt", txt, "the report")                                                   \
 	FORMAT(".prof", pstats, "cProfile's, for pstats")                                   \
 	FORMAT(".pstat", pstats, "cProfile's, for pstats")                                  \
+	FORMAT(".pb.gz", pprof, "pprof's")                                                  \
 	FORMAT(".callgrind", callgrind, "callgrind's, with lines and calls")                \
 	FORMAT("callgrind.out.*", callgrind, "callgrind's, with lines and calls")
 

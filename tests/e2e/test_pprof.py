@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`go tool pprof` shows of our .pb.gz the numbers of the .json: -raw each sample, -top functions, -list lines."""
+import collections
+import pathlib
+import re
+import sys
+
+sys.dont_write_bytecode = True
+import exported  # noqa: E402
+import measuring  # noqa: E402
+
+TYPES = ["calls", "hits", "wall", "self", "cpu"]
+
+
+def pprof(checks, what, path, *options):
+    ended = exported.run(["go", "tool", "pprof", *options, path], cwd=measuring.TOP)
+    checks.equal(ended.returncode, 0, f"{what}: pprof {' '.join(options)}: {ended.stderr}")
+    return ended.stdout
+
+
+def read_raw(checks, what, path):
+    """[(values by type, [(function, file, line), innermost first])], and the comments."""
+    text = pprof(checks, what, path, "-raw")
+    head, body = text.split("Samples:\n")
+    samples, rest = body.split("Locations\n")
+    names = re.sub(r"\[dflt\]", "", samples.splitlines()[0]).split()
+    checks.equal(names, ["calls/count", "hits/count", "wall/nanoseconds", "self/nanoseconds", "cpu/nanoseconds"],
+                 f"{what}: types")
+    places = {}
+    for line in rest.split("Mappings")[0].splitlines():
+        found = re.match(r" *(\d+): 0x0 (?:M=\d+ )?(.*) (\S*):(\d+) s=\d+", line)
+        if checks.that(found, f"{what}: location {line!r}"):
+            places[int(found[1])] = (found[2], found[3], int(found[4]))
+    rows = []
+    for line in samples.splitlines()[1:]:
+        values, stack = line.split(":")
+        rows.append((dict(zip(TYPES, map(int, values.split()))), [places[int(at)] for at in stack.split()]))
+    return rows, head, rest.split("Mappings")[1]
+
+
+def check_samples(checks, what, profile, path):
+    """Values by the innermost place are those of functions and lines; callers are those of the edges."""
+    rows, head, mappings = read_raw(checks, what, path)
+    flat = collections.Counter()
+    edges = collections.Counter()
+    for values, stack in rows:
+        name, file, line = stack[0]
+        for kind, value in values.items():
+            flat[kind, name] += value
+            flat[kind, name, file, line] += value
+        if values["calls"] and len(stack) > 1:
+            edges[stack[1][0], name] += values["calls"]
+    functions = profile["functions"]
+    for function in functions:
+        name = function["name"]
+        checks.equal(flat["calls", name], function["calls"], f"{what}: calls of {name}")
+        checks.equal(flat["wall", name], function["total_ns"], f"{what}: wall of {name}")
+        checks.equal(flat["self", name], function["self_ns"], f"{what}: self of {name}")
+        for line in function["lines"]:
+            for kind, key in (("hits", "hits"), ("wall", "total_ns"), ("self", "self_ns")):
+                checks.equal(flat[kind, name, line["file"], line["line"]], line[key],
+                             f"{what}: {key} of {name}:{line['line']}")
+        for caller in function["callers"]:
+            if caller["function"] is not None:
+                key = (functions[caller["function"]]["name"], name)
+                checks.equal(edges[key], caller["calls"], f"{what}: calls {key}")
+    stacks = collections.Counter()
+    for stack in profile["stacks"]:
+        frames = [profile["frames"][at] for at in reversed(stack["frames"])]
+        key = tuple((frame["name"], frame["file"], frame["line"]) for frame in frames)
+        stacks[key] += stack["cpu_samples"] * profile["sampling_period_ns"]
+    if stacks:
+        found = collections.Counter({tuple(stack): values["cpu"] for values, stack in rows if values["cpu"]})
+        checks.equal(found, stacks, f"{what}: sampled stacks")
+    used = {function.get("image_index") for function in functions}
+    for image in (profile["images"][at] for at in used if at is not None):
+        checks.that(f"{image['path']} {image['build_id']}" in mappings, f"{what}: {image} is not in {mappings}")
+    for loss in profile["losses"]:
+        checks.that(re.search(rf"^Comment: not measured: {loss['count']} ", head, re.M), f"{what}: {loss} is not said")
+
+
+def check_certain_stacks(checks, what, profile, path):
+    """Above a function stand callers only that all of its calls came from."""
+    rows, _, _ = read_raw(checks, what, path)
+    functions = {function["name"]: function for function in profile["functions"]}
+    for values, stack in rows:
+        for callee, caller in zip(stack, stack[1:]):
+            if not values["self"]:
+                continue
+            function = functions[callee[0]]
+            callers = {profile["functions"][edge["function"]]["name"] if edge["function"] is not None else None
+                       for edge in function["callers"]} - {callee[0]}
+            checks.equal(callers, {caller[0]}, f"{what}: what stands above {callee[0]}")
+            checks.equal(sum(edge["calls"] for edge in function["callers"]), function["timed_calls"],
+                         f"{what}: calls known of {callee[0]}")
+
+
+def check_top(checks, what, profile, path):
+    """The table of functions, by the unit in which nothing is rounded."""
+    for kind, key in (("wall", "total_ns"), ("self", "self_ns"), ("calls", "calls")):
+        text = pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-nodefraction=0", "-top")
+        rows = dict((name, float(flat)) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+% .*% +(\S.*)$", text, re.M))
+        for function in profile["functions"]:
+            checks.equal(rows.get(function["name"], 0), function[key], f"{what}: -top: {kind} of {function['name']}")
+        checks.that(rows or not sum(function[key] for function in profile["functions"]), f"{what}: no rows in {text}")
+
+
+def check_list(checks, what, profile, path):
+    """Measured lines beside their source, where that is here."""
+    for function in profile["functions"]:
+        if not function["lines"] or not (measuring.TOP / function["file"]).exists():
+            continue
+        source = (measuring.TOP / function["file"]).read_text().splitlines()
+        for kind, key in (("wall", "total_ns"), ("hits", "hits"), ("self", "self_ns")):
+            if not any(line[key] for line in function["lines"]):
+                continue
+            text = pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-list", f"^{function['name']}$")
+            rows = {int(line): (flat, code) for flat, line, code in
+                    re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+(?:ns)? +(\d+):(.*)$", text, re.M)}
+            for line in function["lines"]:
+                if line["file"] == function["file"] and line[key]:
+                    flat, code = rows.get(line["line"], ("0", None))
+                    checks.that(flat != "." and float(flat) == line[key],
+                                f"{what}: -list: {kind} of {function['name']}:{line['line']}: {flat}, not {line[key]}")
+                    checks.equal(code, source[line["line"] - 1], f"{what}: -list: source of line {line['line']}")
+
+
+def test_hostile_names(checks, directory):
+    count = exported.write_hostile(directory / "hostile.json")
+    path = exported.export(directory / "hostile.json", directory / "hostile.pb.gz")
+    text = pprof(checks, "hostile names", path, "-raw")
+    checks.that(re.search(r"^Comment: [1-9]\d* names were shortened", text, re.M), "shortened names are not said")
+    checks.that(not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", text.replace("\t", "")), "a control character got through")
+    own = [line for line in text.splitlines() if re.match(r"^ +\d+ +\d+ +\d+ +3000000 ", line)]
+    checks.equal(len(own), count + 1, "hostile functions' line 6")
+    first, again = (exported.export(directory / "hostile.json", directory / f"{name}.pb.gz").read_bytes() for name in "ab")
+    checks.that(first == again, "equal profiles give different files")
+
+
+def main():
+    measuring.need_tools("go")
+    if exported.run(["go", "tool", "pprof", "-help"]).returncode not in (0, 2):
+        measuring.skip("no go tool pprof")
+    checks = measuring.Checks()
+    with measuring.scratch() as scratch:
+        directory = pathlib.Path(scratch)
+        for what, source in exported.profiles(directory):
+            path = exported.export(source, directory / "x.pb.gz")
+            profile = exported.load(source)
+            check_samples(checks, what, profile, path)
+            check_certain_stacks(checks, what, profile, path)
+            check_top(checks, what, profile, path)
+            check_list(checks, what, profile, path)
+        test_hostile_names(checks, directory)
+    checks.finish(200, "pprof's format")
+
+
+main()
