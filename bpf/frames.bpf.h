@@ -443,30 +443,6 @@ __noinline __u32 function_at_site(__u32 id, __u32 host)
 	return site->charges[last].function;
 }
 
-__noinline int count_edge(__u32 caller, __u32 callee, __s64 total, __s64 self, __u32 outermost)
-{
-	struct edge_key key = {.caller = caller, .callee = callee, .shard = shard_now()};
-	struct edge_counters *edge = bpf_map_lookup_elem(&edges, &key);
-
-	if (!edge) {
-		struct edge_counters fresh = {};
-
-		bpf_map_update_elem(&edges, &key, &fresh, BPF_NOEXIST);
-		edge = bpf_map_lookup_elem(&edges, &key);
-		if (!edge) {
-			count_loss(LOSS_EDGES);
-			return 0;
-		}
-	}
-	count(&edge->calls, 1);
-	count_signed(&edge->self_ns, self);
-	if (outermost) {
-		count(&edge->primitive, 1);
-		count_signed(&edge->total_ns, total);
-	}
-	return 0;
-}
-
 /* ---- Push and pop ---- */
 
 enum pop_reason {
@@ -475,9 +451,9 @@ enum pop_reason {
 	POP_DEAD,  /* it was left unseen, some time ago */
 };
 
-__noinline int count_duration(__u32 function, __s64 total)
+static __always_inline void count_duration(
+    struct function_counters *counters, __u32 function, __s64 total)
 {
-	struct function_counters *counters = function_counters_now(function);
 	__u32 at = shard_now() * settings.functions + function;
 	struct histogram_counters *histogram = bpf_map_lookup_elem(&histograms, &at);
 	__u64 duration = total > 0 ? total : 0;
@@ -485,29 +461,37 @@ __noinline int count_duration(__u32 function, __s64 total)
 
 	if (histogram && bucket < HISTOGRAM_BUCKETS)
 		__sync_fetch_and_add(&histogram->buckets[bucket], 1);
-	if (counters) {
-		lower_minimum(&counters->min_ns, duration);
-		raise_maximum(&counters->max_ns, duration);
-	}
-	return 0;
+	lower_minimum(&counters->min_ns, duration);
+	raise_maximum(&counters->max_ns, duration);
 }
 
-/* `cost` is what the probes took during the call, or NOT_OUTERMOST. */
+/* A timed call's end; `cost` is what the probes took meanwhile, or NOT_OUTERMOST. */
 #define NOT_OUTERMOST (-1ll)
 
-__noinline int count_end(__u32 function, __u32 exited, __s64 total, __s64 self, __s64 cost)
+__noinline int count_end(__u64 edge_key, __u32 exited, __s64 total, __s64 self, __s64 cost)
 {
+	__u32 function = EDGE_CALLEE(edge_key);
 	struct function_counters *counters = function_counters_now(function);
+	struct edge_counters *edge = edge_find(EDGE_CALLER(edge_key), function);
 
 	if (!counters)
 		return 0;
-	count(&counters->closed, 1);
-	count(exited ? &counters->exits : &counters->unwound, 1);
-	count_signed(&counters->self_ns, self);
-	if (cost != NOT_OUTERMOST) {
-		count_signed(&counters->total_ns, total);
-		count(&counters->raw_total_ns, total + cost);
+	if (!edge) {
+		count_loss(LOSS_EDGES);
+		edge = &counters->unplaced;
 	}
+	count(&edge->calls, 1); /* before `unwound`, which never exceeds it so */
+	count_signed(&edge->self_ns, self);
+	if (cost != NOT_OUTERMOST) {
+		count_signed(&edge->total_ns, total);
+		count(&counters->raw_total_ns, total + cost);
+	} else {
+		count(&edge->nested, 1);
+	}
+	if (exited)
+		count_duration(counters, function, total);
+	else
+		count(&counters->unwound, 1);
 	return 0;
 }
 
@@ -519,11 +503,8 @@ static __always_inline void count_timed_end(const struct thread *thread, const s
 	bool outermost = frame->flags & FRAME_OUTERMOST;
 	__s64 self = total - (__s64)frame->children;
 
-	count_end(
-	    frame->function, reason == POP_EXIT, total, self, outermost ? cost : NOT_OUTERMOST);
-	if (reason == POP_EXIT)
-		count_duration(frame->function, total);
-	count_edge(caller, frame->function, total, self, outermost);
+	count_end(EDGE_KEY(caller, frame->function), reason == POP_EXIT, total, self,
+	    outermost ? cost : NOT_OUTERMOST);
 	if (parent)
 		parent->children += total;
 }

@@ -28,13 +28,7 @@ ARRAY_MAP(function_counters, struct function_counters);
 ARRAY_MAP(histograms, struct histogram_counters);
 ARRAY_MAP(line_counters, struct line_counters);
 ARRAY_MAP(shard_counters, struct shard_counters);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, EDGES_MAX);
-	__type(key, struct edge_key);
-	__type(value, struct edge_counters);
-} edges SEC(".maps");
+ARRAY_MAP(edges, struct edge);
 
 /* Preallocated: before Linux 6.1 a program on tracepoints that allocates makes the kernel warn. */
 struct {
@@ -100,6 +94,28 @@ static __always_inline void count_site_hit(__u32 site)
 
 	if (hits)
 		count(hits, 1);
+}
+
+/* NULL: its places are taken. */
+static __always_inline struct edge_counters *edge_find(__u32 caller, __u32 callee)
+{
+	__u64 key = EDGE_KEY(caller, callee), hash = key * 0x9e3779b97f4a7c15 >> 32;
+	__u32 mask = settings.edge_mask, first = shard_now() * (mask + 1);
+
+	for (__u32 probe = 0; probe < EDGE_PROBES; probe++) {
+		__u32 at = first + ((hash + probe) & mask);
+		struct edge *edge = bpf_map_lookup_elem(&edges, &at);
+		__u64 found;
+
+		if (!edge)
+			return NULL;
+		found = *(volatile __u64 *)&edge->key;
+		if (!found)
+			found = __sync_val_compare_and_swap(&edge->key, 0, key);
+		if (!found || found == key)
+			return &edge->counters;
+	}
+	return NULL;
 }
 
 /* Raises *extreme to value; gives up, counted, after a few lost races. */

@@ -4,7 +4,7 @@
 // A hit reads its site (attach cookie = site id), drops dead frames, and then plays the site's
 // roles. The clock is read first at lines and exits and last at entries, so that as little of the
 // handler as possible lies inside the time being measured; the rest is calibrated and subtracted
-// (wire.h).
+// (wire.h). Each reading costs as much as several counters: there is one in a hit, if possible.
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <bpf/bpf_core_read.h>
@@ -62,20 +62,36 @@ static __always_inline struct thread *thread_get(
 	return thread;
 }
 
-/* What a hit without a frame stack still owes the accounts. */
-static __always_inline void count_without_storage(__u32 id, const struct site *site)
+/* For hits that no site counts. */
+static __always_inline void count_class(__u32 cost_class)
 {
+	struct shard_counters *counters = shard_counters_now();
+
+	if (counters && cost_class < COST_CLASSES)
+		count(&counters->hits[cost_class], 1);
+}
+
+/* What a hit without a frame stack still owes the accounts. */
+static __always_inline void count_without_storage(
+    __u32 id, const struct site *site, __u32 cost_class)
+{
+	bool counted = cost_class != COST_RETURN && /* its entry has been counted */
+		       (SITE_COUNTS_ENTRIES(site->roles) ||
+			   (site->roles & SITE_LINE && !(site->roles & SITE_SILENT)));
 	struct function_counters *counters;
 
-	if (site->roles & SITE_ENTRY && !(site->roles & SITE_PART)) {
-		counters = function_counters_now(site->function);
-		if (counters) {
-			count(&counters->entries, 1);
-			count(&counters->lost, 1);
-		}
-	}
-	if (site->roles & SITE_LINE && !(site->roles & SITE_SILENT))
+	if (counted)
 		count_site_hit(id);
+	else
+		count_class(cost_class);
+	if (cost_class == COST_RETURN || !(site->roles & SITE_ENTRY) || site->roles & SITE_PART)
+		return;
+	counters = function_counters_now(site->function);
+	if (!counters)
+		return;
+	if (!SITE_COUNTS_ENTRIES(site->roles))
+		count(&counters->entries, 1);
+	count(&counters->lost, 1);
 }
 
 /*
@@ -144,6 +160,13 @@ static __always_inline struct thread *goroutine_get(struct thread *thread, __u64
 	return goroutine;
 }
 
+/* An entry reads the clock when it pushes its frame; if it may push none, for its line now. */
+static __always_inline bool clock_is_read_first(const struct site *site, __u32 cost_class)
+{
+	return cost_class == COST_RETURN || !(site->roles & SITE_ENTRY) ||
+	       site->roles & (SITE_LOOP | SITE_PART);
+}
+
 /*
  * Finds the thread of a hit, adds what came before the clock reading to its cost, and drops dead
  * frames. NULL: nothing more to do.
@@ -151,8 +174,7 @@ static __always_inline struct thread *goroutine_get(struct thread *thread, __u64
 static __always_inline struct thread *hit_begin(
     __u32 id, const struct site *site, __u64 sp, __u64 g, __u32 cost_class)
 {
-	__u64 clock = bpf_ktime_get_ns();
-	struct shard_counters *counters;
+	__u64 clock = clock_is_read_first(site, cost_class) ? bpf_ktime_get_ns() : 0;
 	struct task_struct *task;
 	struct thread *thread;
 	bool target;
@@ -163,9 +185,6 @@ static __always_inline struct thread *hit_begin(
 	thread = thread_get(task, site->scope, &target);
 	if (!target)
 		return NULL;
-	counters = shard_counters_now();
-	if (counters && cost_class < COST_CLASSES)
-		count(&counters->hits[cost_class], 1);
 	if (thread && site->roles & SITE_GO) {
 		thread = goroutine_get(thread, g, &sp);
 		if (!thread)
@@ -176,8 +195,7 @@ static __always_inline struct thread *hit_begin(
 	if (thread)
 		thread->sp = sp;
 	if (!thread || !drop_dead_frames(thread, task)) {
-		if (cost_class != COST_RETURN) /* its entry has been counted */
-			count_without_storage(id, site);
+		count_without_storage(id, site, cost_class);
 		return NULL;
 	}
 	if (cost_class < COST_CLASSES)
@@ -361,9 +379,8 @@ static __always_inline enum entry_outcome push_timed(
 		hit->stack.thread->returns++;
 	}
 	frame_init(frame, hit, flags);
-	count(&counters->opened, 1);
-	if (flags & FRAME_OUTERMOST)
-		count(&counters->primitive, 1);
+	if (!(flags & FRAME_OUTERMOST))
+		count(&counters->nested, 1);
 	hit->stack.thread->now = bpf_ktime_get_ns() - hit->stack.thread->cost;
 	frame->entered = frame->since = hit->stack.thread->now;
 	return returns ? ENTRY_AWAITS_RETURN : ENTRY_TIMED;
@@ -389,7 +406,10 @@ __noinline int play_entry(struct thread *thread, __u32 id)
 	pop_equal_frames(hit);
 	if (part_is_called(hit))
 		return ENTRY_NOT_TIMED;
-	count(&counters->entries, 1);
+	if (SITE_COUNTS_ENTRIES(hit->site->roles))
+		count_site_hit(id);
+	else
+		count(&counters->entries, 1);
 	if (under_untimed(hit) || !draw(hit, function)) {
 		count(&counters->untimed, 1);
 		return push_untimed(hit, function);
@@ -522,10 +542,12 @@ static __always_inline void pop_adopted(const struct hit *hit)
 	stack_pop(hit->stack.thread, hit->stack.far, hit->stack.thread->now, reason);
 }
 
+/* Gives 1 if the hit was counted at its site. */
 __noinline int play_line(struct thread *thread, __u32 id)
 {
 	struct hit found, *hit = &found;
 	struct frame *frame;
+	int counted;
 
 	if (!hit_find(hit, thread, id))
 		return 0;
@@ -535,17 +557,18 @@ __noinline int play_line(struct thread *thread, __u32 id)
 	frame = line_frame(hit);
 	if (frame && frame->flags & FRAME_UNTIMED)
 		return 0;
-	if (!(hit->site->roles & SITE_SILENT))
+	counted = !(hit->site->roles & SITE_SILENT);
+	if (counted)
 		count_site_hit(hit->id);
 	if (!frame)
-		return 0;
+		return counted;
 	frame_end_stay(frame, hit->stack.thread->now);
 	frame->site = hit->id;
 	frame->flags &= ~FRAME_INLINES;
 	if (hit->site->charge_count > 1 ||
 	    (hit->site->charge_count && hit->site->charges[0].function != frame->function))
 		frame->flags |= FRAME_INLINES;
-	return 0;
+	return counted;
 }
 
 /*
@@ -564,7 +587,7 @@ static __always_inline int handle_site(struct registers *registers)
 {
 	__u32 id = bpf_get_attach_cookie(registers);
 	const struct site *site = bpf_map_lookup_elem(&sites, &id);
-	int outcome = ENTRY_NOT_TIMED;
+	int outcome = ENTRY_NOT_TIMED, counted;
 	struct thread *thread;
 	__u16 roles;
 
@@ -580,13 +603,19 @@ static __always_inline int handle_site(struct registers *registers)
 	if (!thread)
 		return ENTRY_NOT_TIMED;
 	roles = site->roles;
+	counted = SITE_COUNTS_ENTRIES(roles);
 	if (roles & SITE_ENTRY)
 		outcome = play_entry(thread, id);
+	if (outcome == ENTRY_NOT_TIMED && roles & (SITE_LINE | SITE_EXIT) &&
+	    !clock_is_read_first(site, site->cost))
+		thread->now = bpf_ktime_get_ns() - thread->cost;
 	if (roles & SITE_LINE)
-		play_line(thread, id);
+		counted = play_line(thread, id);
 	if (roles & SITE_EXIT && (!(roles & SITE_CONDITIONAL) ||
 				     condition_holds(registers->flags, SITE_CONDITION(roles))))
 		play_exit(thread, id);
+	if (!counted)
+		count_class(site->cost);
 	hit_end(thread, site->cost);
 	return outcome;
 }
@@ -604,6 +633,7 @@ static __always_inline void handle_return(struct registers *registers)
 	if (!thread)
 		return;
 	play_exit(thread, id);
+	count_class(COST_RETURN);
 	hit_end(thread, COST_RETURN);
 }
 

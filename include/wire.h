@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 3 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 4 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -48,6 +48,13 @@ enum cost_class {
 	COST_EXIT_STEPPED, /* a ret steps faster than what lines stand on */
 	COST_CLASSES
 };
+
+/*
+ * Whether a site's own counter counts the calls that its hits are: all of them are, and it counts
+ * no line. Every hit counts at its site (the lines of timed calls, these entries) or else by class.
+ */
+#define SITE_COUNTS_ENTRIES(roles) \
+	(((roles) & (SITE_ENTRY | SITE_LINE | SITE_PART | SITE_LOOP)) == SITE_ENTRY)
 
 #define NO_FUNCTION 0xffffffffu /* the id of "no function": a host that nobody asked for */
 #define NO_SITE     0xffffffffu
@@ -101,22 +108,36 @@ struct function {
 };
 _Static_assert(sizeof(struct function) == 16, "wire layout");
 
-/* A function's counters in one shard. entries = exits + open + unwound + untimed + lost. */
+/* Timed calls that ended, of one function by one caller. */
+struct edge_counters {
+	__u64 calls;
+	__u64 nested;   /* of them, those that were not their function's outermost activation */
+	__s64 total_ns; /* corrected, outermost activations only */
+	__s64 self_ns;  /* corrected, less measured callees */
+};
+_Static_assert(sizeof(struct edge_counters) == 32, "wire layout");
+
+/*
+ * A function's counters in one shard. Each adding is a locked instruction in the target's way, so
+ * what follows from others is not counted, and of two that make up a third the rarer is:
+ *	entries		these, and the hits of its sites that SITE_COUNTS_ENTRIES
+ *	opened		entries - untimed - lost: frames pushed for timed calls
+ *	closed		calls of `unplaced` and of all its edges: frames popped
+ *	open		opened - closed
+ *	exits		closed - unwound
+ *	primitive	opened - nested: outermost activations
+ */
 struct function_counters {
 	__u64 entries;
-	__u64 exits;     /* timed frames that ended by a return */
-	__u64 opened;    /* frames pushed for timed calls */
-	__u64 closed;    /* frames popped, however: open = opened - closed */
-	__u64 unwound;   /* timed frames found dead, or ended with their thread */
-	__u64 untimed;   /* calls that the rate left out */
-	__u64 lost;      /* calls without a frame, for a counted cause */
-	__u64 primitive; /* timed frames that were their function's outermost activation */
-	__s64 total_ns;  /* corrected, outermost activations only */
-	__s64 self_ns;   /* corrected, less measured callees */
-	__u64 raw_total_ns;
-	__u64 min_ns; /* plus one, so that 0 means none */
+	__u64 raw_total_ns; /* not corrected, outermost activations only */
+	__u64 min_ns;       /* plus one, so that 0 means none */
 	__u64 max_ns;
-	__u64 reserved[3];
+	__u64 nested;
+	__u64 unwound;                 /* timed frames found dead, or ended with their thread */
+	__u64 untimed;                 /* calls that the rate left out */
+	__u64 lost;                    /* calls without a frame, for a counted cause */
+	struct edge_counters unplaced; /* calls whose edge found no place in the table */
+	__u64 reserved[4];
 };
 _Static_assert(sizeof(struct function_counters) == 128, "wire layout");
 
@@ -133,7 +154,7 @@ struct line_counters {
 };
 _Static_assert(sizeof(struct line_counters) == 32, "wire layout");
 
-/* Hits by cost class, losses and bystanders, in one shard. */
+/* Losses, bystanders, and hits by cost class of what no site counted, in one shard. */
 struct shard_counters {
 	__u64 hits[COST_CLASSES];
 	__u64 bystander_hits; /* hits in processes that are not targets but map the same image */
@@ -142,21 +163,20 @@ struct shard_counters {
 };
 _Static_assert(sizeof(struct shard_counters) == 256, "wire layout");
 
-struct edge_key {
-	__u32 caller; /* function id, or NO_FUNCTION */
-	__u32 callee;
-	__u32 shard;
-	__u32 reserved;
+/*
+ * A place in the table of callers, which is a part for each shard, of settings.edge_mask + 1
+ * places: an edge stands in one of EDGE_PROBES places from its key's hash on, claimed by the first
+ * to write the key there. Places are never given back.
+ */
+struct edge {
+	__u64 key; /* 0: free */
+	struct edge_counters counters;
 };
-_Static_assert(sizeof(struct edge_key) == 16, "wire layout");
+_Static_assert(sizeof(struct edge) == 40, "wire layout");
 
-struct edge_counters {
-	__u64 calls; /* timed */
-	__s64 total_ns;
-	__s64 self_ns;
-	__u64 primitive;
-};
-_Static_assert(sizeof(struct edge_counters) == 32, "wire layout");
+#define EDGE_KEY(caller, callee) (((__u64)(caller) << 32 | (callee)) + 1)
+#define EDGE_CALLER(key)         ((__u32)(((key)-1) >> 32)) /* function id, or NO_FUNCTION */
+#define EDGE_CALLEE(key)         ((__u32)((key)-1))
 
 /* Written by user space at any time; in .data, so it is reached through mmap. */
 struct settings {
@@ -173,7 +193,7 @@ struct settings {
 	__u32 hold_returns;
 	__u32 image_changes; /* how often */
 	__u32 owner;         /* the process whose end shuts the gate; 0: none */
-	__u32 reserved;
+	__u32 edge_mask;     /* places in one shard's part of the table of callers, less one */
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];

@@ -12,7 +12,7 @@
 #include "collect/code_page.h"
 
 #define ROUNDS      40 /* medians over these */
-#define TURNS       8  /* of the loop in a round: a millisecond, too short to be often interrupted */
+#define TURNS       8 /* of the loop in a round: a millisecond, too short to be often interrupted */
 #define COST_MIN_NS 20 /* a hit outside these bounds was not measured rightly */
 #define COST_MAX_NS 1000000
 

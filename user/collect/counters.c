@@ -10,6 +10,7 @@
 #include "collect/kernel_objects.h"
 
 #define COUNTER_BYTES_WANTED (64u << 20) /* above, fewer shards are taken */
+#define EDGE_PLACES_MIN      64          /* of one shard */
 #define SAMPLE_ALL           (1ull << 32)
 
 static uint32_t at_least_one(size_t count)
@@ -35,12 +36,27 @@ static uint32_t choose_shards(const struct counters *counters, uint32_t wanted)
 	return shards;
 }
 
+/* Few functions have few callers: places enough that one is always free. */
+static uint32_t choose_edge_places(const struct counters *counters, uint32_t wanted)
+{
+	uint64_t functions = counters->function_count, ample = 4 * functions * (functions + 1);
+	uint32_t places = EDGE_PLACES_MIN;
+
+	if (!wanted)
+		wanted = EDGES_MAX;
+	wanted /= counters->shards;
+	while (places < wanted && places < ample)
+		places *= 2;
+	return places;
+}
+
 void counters_size(struct counters *counters, const struct counters_capacity *capacity)
 {
 	counters->site_count = at_least_one(capacity->sites);
 	counters->function_count = at_least_one(capacity->functions);
 	counters->line_count = at_least_one(capacity->lines);
 	counters->shards = choose_shards(counters, capacity->shards);
+	counters->edge_places = choose_edge_places(counters, capacity->edges);
 }
 
 /* A map of `count` elements of `size` bytes, each in a place of a multiple of 8. */
@@ -69,6 +85,8 @@ int counters_open(
 	counters->site_count = kernel_map_entries(objects, MAP_sites);
 	counters->function_count = kernel_map_entries(objects, MAP_functions);
 	counters->line_count = kernel_map_entries(objects, MAP_line_counters) / (uint32_t)shards;
+	counters->edge_places = kernel_map_entries(objects, MAP_edges) / (uint32_t)shards;
+	counters->edges = objects->maps[MAP_edges];
 	if (!MAP_ARRAY(sites, MAP_sites, counters->site_count) ||
 	    !MAP_ARRAY(functions, MAP_functions, counters->function_count) ||
 	    !MAP_ARRAY(site_hits, MAP_site_hits, shards * counters->site_count) ||
@@ -89,6 +107,25 @@ void counters_close(struct counters *counters)
 	counters->mapping_count = 0;
 }
 
+static size_t edges_size(const struct counters *counters)
+{
+	return (size_t)counters->shards * counters->edge_places * sizeof(struct edge);
+}
+
+volatile struct edge *counters_map_edges(const struct counters *counters)
+{
+	void *memory = mmap(
+	    NULL, edges_size(counters), PROT_READ | PROT_WRITE, MAP_SHARED, counters->edges, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void counters_unmap_edges(const struct counters *counters, volatile struct edge *edges)
+{
+	if (edges)
+		munmap((void *)(uintptr_t)edges, edges_size(counters));
+}
+
 uint64_t counters_threshold(double rate)
 {
 	return rate >= 1.0 ? SAMPLE_ALL : rate <= 0.0 ? 0 : (uint64_t)(rate * (double)SAMPLE_ALL);
@@ -101,37 +138,6 @@ uint64_t counters_site_hits(const struct counters *counters, uint32_t site)
 	for (size_t shard = 0; shard < counters->shards; shard++)
 		sum += counters->site_hits[shard * counters->site_count + site];
 	return sum;
-}
-
-void counters_function(
-    const struct counters *counters, uint32_t function, struct function_counters *ret_sum)
-{
-	struct function_counters sum = {0};
-
-	for (size_t shard = 0; shard < counters->shards; shard++) {
-		const volatile struct function_counters *one =
-		    &counters->function_counters[shard * counters->function_count + function];
-		uint64_t shortest = one->min_ns;
-
-		sum.entries += one->entries;
-		sum.exits += one->exits;
-		sum.opened += one->opened;
-		sum.closed += one->closed;
-		sum.unwound += one->unwound;
-		sum.untimed += one->untimed;
-		sum.lost += one->lost;
-		sum.primitive += one->primitive;
-		sum.total_ns += one->total_ns;
-		sum.self_ns += one->self_ns;
-		sum.raw_total_ns += one->raw_total_ns;
-		if (shortest && (!sum.min_ns || shortest < sum.min_ns))
-			sum.min_ns = shortest;
-		if (one->max_ns > sum.max_ns)
-			sum.max_ns = one->max_ns;
-	}
-	if (sum.min_ns)
-		sum.min_ns--; /* stored plus one */
-	*ret_sum = sum;
 }
 
 void counters_line(const struct counters *counters, uint32_t line, struct line_counters *ret_sum)

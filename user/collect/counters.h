@@ -18,6 +18,7 @@ struct kernel_objects;
 
 struct counters {
 	uint32_t shards, site_count, function_count, line_count; /* at least 1 each */
+	uint32_t edge_places;                                    /* of one shard: a power of two */
 	volatile struct site *sites;
 	volatile struct function *functions;
 	volatile __u64 *site_hits; /* [shard * site_count + site], likewise below */
@@ -25,6 +26,7 @@ struct counters {
 	volatile struct histogram_counters *histograms;
 	volatile struct line_counters *line_counters;
 	volatile struct shard_counters *shard_counters;
+	int edges; /* descriptor of the table of callers */
 	struct {
 		void *memory;
 		size_t size;
@@ -36,6 +38,7 @@ struct counters {
 struct counters_capacity {
 	size_t functions, sites, lines;
 	uint32_t shards; /* 0: by the number of CPUs, fewer if counters would take much memory */
+	uint32_t edges;  /* in all shards together, 0: EDGES_MAX, or fewer if that is ample */
 };
 
 /* Chooses the sizes of tables that are to be loaded. */
@@ -46,13 +49,18 @@ int counters_open(
     struct counters *counters, const struct kernel_objects *objects, struct failure *failure);
 void counters_close(struct counters *counters);
 
+/*
+ * The table of callers, [shard * edge_places + place], for as long as it is read: all of a mapping
+ * is resident memory, used or not. NULL with errno set: it could not be mapped.
+ */
+volatile struct edge *counters_map_edges(const struct counters *counters);
+void counters_unmap_edges(const struct counters *counters, volatile struct edge *edges);
+
 /* What BPF compares its draws with: `rate` of 2^32. */
 uint64_t counters_threshold(double rate);
 
 /* Sums over the shards. */
 uint64_t counters_site_hits(const struct counters *counters, uint32_t site);
-void counters_function(const struct counters *counters, uint32_t function,
-    struct function_counters *ret_sum); /* min_ns and max_ns: the extremes */
 void counters_line(const struct counters *counters, uint32_t line, struct line_counters *ret_sum);
 void counters_histogram(
     const struct counters *counters, uint32_t function, uint64_t ret_buckets[HISTOGRAM_BUCKETS]);

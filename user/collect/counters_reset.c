@@ -2,8 +2,6 @@
 // Takes what was counted out of a part's counters.
 #include "collect/counters_reset.h"
 
-#include <bpf/bpf.h>
-
 static uint64_t take(volatile __u64 *counter)
 {
 	uint64_t value = __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -17,22 +15,36 @@ static void take_signed(volatile __s64 *counter)
 	__atomic_fetch_sub(counter, __atomic_load_n(counter, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
-/* entries = exits + open + unwound + untimed + lost, and closed = exits + unwound, before and
- * after. */
-static void reset_function(volatile struct function_counters *counters)
+static void give(volatile __u64 *counter, uint64_t more)
 {
-	uint64_t ended = take(&counters->exits) + take(&counters->unwound);
-	uint64_t rest = take(&counters->untimed) + take(&counters->lost);
+	__atomic_fetch_add(counter, more, __ATOMIC_RELAXED);
+}
 
-	__atomic_fetch_sub(&counters->closed, ended, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&counters->opened, ended, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&counters->entries, ended + rest, __ATOMIC_RELAXED);
-	(void)take(&counters->primitive);
-	take_signed(&counters->total_ns);
-	take_signed(&counters->self_ns);
-	(void)take(&counters->raw_total_ns);
-	counters->min_ns = 0;
-	counters->max_ns = 0;
+/* What has ended leaves the function's account; what has not stays entered (wire.h). */
+static void reset_ended(
+    volatile struct edge_counters *ended, volatile struct function_counters *function)
+{
+	give(&function->entries, -take(&ended->calls));
+	give(&function->nested, -take(&ended->nested));
+	take_signed(&ended->total_ns);
+	take_signed(&ended->self_ns);
+}
+
+static void reset_edges(const struct counters *counters, const struct part *part)
+{
+	const size_t places = (size_t)counters->shards * counters->edge_places;
+	const uint32_t first = part->place.functions;
+	volatile struct edge *edges = counters_map_edges(counters);
+
+	for (size_t at = 0; at < places && edges; at++) {
+		volatile struct edge *edge = &edges[at];
+		const uint32_t function = EDGE_CALLEE(edge->key);
+
+		if (edge->key && function >= first &&
+		    function - first < part->plan->functions.count)
+			reset_ended(&edge->counters, &counters->function_counters[function]);
+	}
+	counters_unmap_edges(counters, edges);
 }
 
 static void reset_histogram(volatile struct histogram_counters *histogram)
@@ -40,6 +52,16 @@ static void reset_histogram(volatile struct histogram_counters *histogram)
 	for (size_t at = 0; at < HISTOGRAM_BUCKETS; at++)
 		__atomic_fetch_sub(&histogram->buckets[at],
 		    __atomic_load_n(&histogram->buckets[at], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+static void reset_function(volatile struct function_counters *counters)
+{
+	reset_ended(&counters->unplaced, counters);
+	(void)take(&counters->unwound);
+	give(&counters->entries, -(take(&counters->untimed) + take(&counters->lost)));
+	(void)take(&counters->raw_total_ns);
+	counters->min_ns = 0;
+	counters->max_ns = 0;
 }
 
 static void reset_line(volatile struct line_counters *line)
@@ -50,37 +72,36 @@ static void reset_line(volatile struct line_counters *line)
 	line->max_ns = 0;
 }
 
-static void reset_edges(const struct part *part, int edges)
+/* The hits stay in the sum by class, and the entries among them in the function's. */
+static void reset_site(const struct counters *counters, size_t shard, uint32_t id)
 {
-	const uint32_t first = part->place.functions;
-	struct edge_key key, next;
-	bool more = bpf_map_get_next_key(edges, NULL, &next) == 0;
+	const volatile struct site *site = &counters->sites[id];
+	const uint64_t hits = take(&counters->site_hits[shard * counters->site_count + id]);
 
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(edges, &key, &next) == 0;
-		if (key.callee >= first && key.callee - first < part->plan->functions.count)
-			(void)bpf_map_delete_elem(edges, &key);
-	}
+	if (site->cost < COST_CLASSES)
+		give(&counters->shard_counters[shard].hits[site->cost], hits);
+	if (SITE_COUNTS_ENTRIES(site->roles) && site->function < counters->function_count)
+		give(&counters->function_counters[shard * counters->function_count + site->function]
+			  .entries,
+		    hits);
 }
 
-void counters_reset(const struct counters *counters, const struct part *part, int edges)
+void counters_reset(const struct counters *counters, const struct part *part)
 {
 	const struct plan *plan = part->plan;
 
+	reset_edges(counters, part);
 	for (size_t shard = 0; shard < counters->shards; shard++) {
 		size_t functions = shard * counters->function_count + part->place.functions;
-		size_t sites = shard * counters->site_count + part->place.sites;
 		size_t lines = shard * counters->line_count + part->place.lines;
 
 		for (size_t at = 0; at < plan->functions.count; at++) {
 			reset_function(&counters->function_counters[functions + at]);
 			reset_histogram(&counters->histograms[functions + at]);
 		}
-		for (size_t at = 0; at < plan->sites.count; at++)
-			(void)take(&counters->site_hits[sites + at]);
+		for (uint32_t at = 0; at < plan->sites.count; at++)
+			reset_site(counters, shard, part->place.sites + at);
 		for (size_t at = 0; at < plan->lines.count; at++)
 			reset_line(&counters->line_counters[lines + at]);
 	}
-	reset_edges(part, edges);
 }

@@ -9,8 +9,8 @@
 /*
  * What was counted is taken from each counter by an atomic subtraction, so that a hit on its way is
  * counted once, before or after. Calls that run now were entered in the new time: the account of
- * entries and ends stays even. Extremes and callers are set back without that care.
+ * entries and ends stays even. Extremes are set back without that care.
  */
-void counters_reset(const struct counters *counters, const struct part *part, int edges);
+void counters_reset(const struct counters *counters, const struct part *part);
 
 #endif

@@ -2,13 +2,13 @@
 // Builds a profile from the kernel's counters.
 #include "collect/drain.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "collect/drain_edges.h"
+#include "collect/function_sums.h"
 #include "model/distribution.h"
 
 /* Calibration can err by more than a short stay took: a sum below zero is none. */
@@ -34,6 +34,7 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 /* One part on its way into the profile, with where its ids go there. */
 struct drained_part {
 	const struct drain_input *input;
+	const struct function_sums *sums; /* by the kernel's ids */
 	const struct part *part;
 	const struct plan *plan;
 	uint32_t first_function; /* in the profile */
@@ -79,7 +80,7 @@ static enum profile_exit exit_of(const struct plan_function *planned)
 						  : PROFILE_EXIT_NONE;
 }
 
-static void drain_counts(struct profile_function *function, const struct function_counters *counted)
+static void drain_counts(struct profile_function *function, const struct function_sums *counted)
 {
 	function->calls = counted->entries;
 	function->timed_calls = counted->closed;
@@ -96,7 +97,7 @@ static void drain_counts(struct profile_function *function, const struct functio
 	function->accounting = (struct profile_accounting){
 	    .entries = counted->entries,
 	    .exits = counted->exits,
-	    .open = counted->opened - counted->closed,
+	    .open = counted->open,
 	    .unwound = counted->unwound,
 	    .untimed = counted->untimed,
 	    .lost = counted->lost,
@@ -110,7 +111,6 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	const uint32_t id = drained->part->place.functions + at;
 	struct profile_function *function = profile_add_function(profile);
 	uint64_t buckets[HISTOGRAM_BUCKETS];
-	struct function_counters counted;
 
 	if (!function)
 		return -ENOMEM;
@@ -125,8 +125,7 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	function->rate = (double)counters->functions[id].threshold / counters_threshold(1.0);
 	function->lines_measured = planned->lines;
 	function->inlined_copies = planned->inlined_copies;
-	counters_function(counters, id, &counted);
-	drain_counts(function, &counted);
+	drain_counts(function, &drained->sums[id]);
 	counters_histogram(counters, id, buckets);
 	return distribution_store(function, buckets);
 }
@@ -262,16 +261,19 @@ static double cost_of(const struct costs *costs, enum cost_class class)
 	return (double)(costs->before_ns[class] + costs->after_ns[class]);
 }
 
-static void drain_cost(const struct drain_input *input, struct profile *profile)
+static void drain_cost(
+    const struct drain_input *input, const uint64_t *site_hits, struct profile *profile)
 {
 	struct profile_cost *cost = &profile->cost;
 	struct shard_counters counted;
 
 	counters_shards(input->counters, &counted);
 	for (int class = 0; class < COST_CLASSES; class ++) {
-		cost->hits += counted.hits[class];
-		cost->overhead_ns += counted.hits[class] * (input->costs->before_ns[class] +
-							       input->costs->after_ns[class]);
+		const uint64_t hits = counted.hits[class] + site_hits[class];
+
+		cost->hits += hits;
+		cost->overhead_ns +=
+		    hits * (input->costs->before_ns[class] + input->costs->after_ns[class]);
 	}
 	cost->emulated_ns = cost_of(input->costs, COST_EMULATED);
 	cost->stepped_ns = cost_of(input->costs, COST_STEPPED);
@@ -283,13 +285,14 @@ static void drain_cost(const struct drain_input *input, struct profile *profile)
 	profile->losses[LOSS_MISSED] += input->missed;
 }
 
-static int drain_part(const struct drain_input *input, const struct part *part, uint32_t *functions,
-    struct profile *profile)
+static int drain_part(const struct drain_input *input, const struct function_sums_all *sums,
+    const struct part *part, uint32_t *functions, struct profile *profile)
 {
 	const struct plan *plan = part->plan;
 	CLEANUP_FREE uint32_t *images = calloc(plan->images.count + 1, sizeof(*images));
 	const struct drained_part drained = {
 	    .input = input,
+	    .sums = sums->functions,
 	    .part = part,
 	    .plan = plan,
 	    .first_function = (uint32_t)profile->functions.count,
@@ -306,13 +309,14 @@ static int drain_part(const struct drain_input *input, const struct part *part, 
 	return error ? error : drain_omissions(&drained, profile);
 }
 
-static int drain_parts(const struct drain_input *input, struct profile *profile)
+static int drain_parts(
+    const struct drain_input *input, struct function_sums_all *sums, struct profile *profile)
 {
-	const uint32_t count = input->counters->function_count;
-	CLEANUP_FREE uint32_t *functions = malloc(count * sizeof(*functions));
+	const uint32_t count = input->functions;
+	CLEANUP_FREE uint32_t *functions = malloc((count + 1) * sizeof(*functions));
 	const struct drain_edges_input edges = {
-	    .map = input->edges,
-	    .capacity = input->edges_max,
+	    .edges = sums->edges,
+	    .count = sums->edge_count,
 	    .functions = functions,
 	    .function_count = count,
 	};
@@ -321,7 +325,7 @@ static int drain_parts(const struct drain_input *input, struct profile *profile)
 	for (uint32_t id = 0; id < count && !error; id++)
 		functions[id] = PROFILE_NO_FUNCTION;
 	for (size_t at = 0; at < input->part_count && !error; at++)
-		error = drain_part(input, input->parts[at], functions, profile);
+		error = drain_part(input, sums, input->parts[at], functions, profile);
 	return error ? error : drain_edges(&edges, profile);
 }
 
@@ -329,15 +333,18 @@ int drain_profile(
     const struct drain_input *input, struct profile **ret_profile, struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = profile_new();
+	CLEANUP(function_sums_free) struct function_sums_all sums = {0};
 	int error = profile ? drain_host(input, profile) : -ENOMEM;
 
 	if (!error)
-		error = drain_parts(input, profile);
+		error = function_sums_read(input->counters, input->functions, input->sites, &sums);
+	if (!error)
+		error = drain_parts(input, &sums, profile);
 	if (error)
 		return failure_set(
 		    failure, -error, "cannot read the kernel's counters: %s", strerror(-error));
 	sum_lines(profile);
-	drain_cost(input, profile);
+	drain_cost(input, sums.hits, profile);
 	profile_account(profile);
 	*ret_profile = TAKE(profile);
 	return 0;

@@ -1,54 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Reads the kernel's table of callers in one system call and sums it over the shards.
+// Sums the kernel's table of callers over shards and places, and gives it the profile's functions.
 #include "collect/drain_edges.h"
 
-#include <bpf/bpf.h>
-#include <errno.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
-#include "wire.h"
-
-struct edge {
-	struct edge_key key;
-	struct edge_counters counters;
-};
-
+/* Sorted by callee, so that the order of keys, which is by caller first, is not the one. */
 static int compare_edges(const void *a, const void *b)
 {
-	const struct edge_key *one = &((const struct edge *)a)->key;
-	const struct edge_key *two = &((const struct edge *)b)->key;
+	const uint64_t one = ((const struct edge *)a)->key, two = ((const struct edge *)b)->key;
 
-	if (one->callee != two->callee)
-		return one->callee < two->callee ? -1 : 1;
-	if (one->caller != two->caller)
-		return one->caller < two->caller ? -1 : 1;
-	return 0;
-}
-
-/* All entries, in no order; *ret_count of them. */
-static int read_edges(int map, uint32_t capacity, struct edge **ret_edges, uint32_t *ret_count)
-{
-	CLEANUP_FREE struct edge_key *keys = calloc(capacity, sizeof(*keys));
-	CLEANUP_FREE struct edge_counters *counters = calloc(capacity, sizeof(*counters));
-	struct edge *edges = calloc(capacity, sizeof(*edges));
-	uint32_t count = capacity, cursor;
-
-	if (!keys || !counters || !edges) {
-		free(edges);
-		return -ENOMEM;
-	}
-	/* ENOENT says that the end was reached, with what was found before it. */
-	if (bpf_map_lookup_batch(map, NULL, &cursor, keys, counters, &count, NULL) < 0 &&
-	    errno != ENOENT) {
-		free(edges);
-		return -errno;
-	}
-	for (uint32_t i = 0; i < count; i++)
-		edges[i] = (struct edge){keys[i], counters[i]};
-	*ret_edges = edges;
-	*ret_count = count;
-	return 0;
+	if (EDGE_CALLEE(one) != EDGE_CALLEE(two))
+		return EDGE_CALLEE(one) < EDGE_CALLEE(two) ? -1 : 1;
+	return one < two ? -1 : one > two;
 }
 
 /* The kernel's id as the profile's. A caller that is not in the profile is "elsewhere". */
@@ -59,12 +22,12 @@ static uint32_t profile_function(const struct drain_edges_input *input, uint32_t
 
 static int add_edge(struct profile *profile, const struct edge *edge)
 {
-	struct profile_function *callee = &profile->functions.items[edge->key.callee];
+	struct profile_function *callee = &profile->functions.items[EDGE_CALLEE(edge->key)];
 	struct profile_caller *last = callee->callers.items + callee->callers.count - 1;
 	struct profile_caller more = {
-	    .function = edge->key.caller,
+	    .function = EDGE_CALLER(edge->key),
 	    .calls = edge->counters.calls,
-	    .primitive_calls = edge->counters.primitive,
+	    .primitive_calls = edge->counters.calls - edge->counters.nested,
 	    .total_ns = edge->counters.total_ns,
 	    .self_ns = edge->counters.self_ns,
 	};
@@ -85,20 +48,18 @@ static int64_t not_negative(int64_t sum)
 
 int drain_edges(const struct drain_edges_input *input, struct profile *profile)
 {
-	CLEANUP_FREE struct edge *edges = NULL;
-	uint32_t count = 0;
-	int error = read_edges(input->map, input->capacity, &edges, &count);
+	int error = 0;
 
-	if (error)
-		return error;
-	for (uint32_t i = 0; i < count; i++) {
-		edges[i].key.callee = profile_function(input, edges[i].key.callee);
-		edges[i].key.caller = profile_function(input, edges[i].key.caller);
+	for (size_t i = 0; i < input->count; i++) {
+		const uint64_t key = input->edges[i].key;
+
+		input->edges[i].key = EDGE_KEY(profile_function(input, EDGE_CALLER(key)),
+		    profile_function(input, EDGE_CALLEE(key)));
 	}
-	qsort(edges, count, sizeof(*edges), compare_edges);
-	for (uint32_t i = 0; i < count && !error; i++)
-		if (edges[i].key.callee != PROFILE_NO_FUNCTION)
-			error = add_edge(profile, &edges[i]);
+	qsort(input->edges, input->count, sizeof(*input->edges), compare_edges);
+	for (size_t i = 0; i < input->count && !error; i++)
+		if (EDGE_CALLEE(input->edges[i].key) != PROFILE_NO_FUNCTION)
+			error = add_edge(profile, &input->edges[i]);
 	ARRAY_FOREACH (function, &profile->functions) {
 		ARRAY_FOREACH (caller, &function->callers) {
 			caller->total_ns = not_negative(caller->total_ns);

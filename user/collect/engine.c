@@ -45,6 +45,7 @@ static void fill_settings(const struct engine *engine)
 	settings->sites = engine->counters.site_count;
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
+	settings->edge_mask = engine->counters.edge_places - 1;
 	settings->owner = engine->options.pins ? 0 : (__u32)getpid();
 	if (!engine->options.correct)
 		return;
@@ -203,7 +204,6 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 	const struct kernel_options kernel = {
 	    .method = engine->method,
 	    .counters = &engine->counters,
-	    .edges = options->edges,
 	    /* without a plan, some room for plans to come */
 	    .goroutines = !plan          ? GOROUTINES_MAX / 8
 			  : plan->has_go ? GOROUTINES_MAX
@@ -214,6 +214,7 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 	    .sites = at_least(options->sites, plan ? plan->sites.count : 0),
 	    .lines = at_least(options->lines, plan ? plan->lines.count : 0),
 	    .shards = options->shards,
+	    .edges = options->edges,
 	};
 	int error;
 
@@ -353,9 +354,9 @@ int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile
 	struct drain_input input = {
 	    .parts = parts,
 	    .counters = &engine->counters,
+	    .functions = engine->fill.functions,
+	    .sites = engine->fill.sites,
 	    .costs = &engine->costs,
-	    .edges = engine->kernel.maps[MAP_edges],
-	    .edges_max = kernel_map_entries(&engine->kernel, MAP_edges),
 	    .missed = kernel_missed(&engine->kernel),
 	    .started_ns = engine->started_ns,
 	    .duration_ns = engine->activated_ns ? until - engine->activated_ns : 0,

@@ -531,8 +531,7 @@ int engine_reset_part(struct engine *engine, uint32_t part, struct failure *fail
 	int error = engine_wake(engine, failure);
 
 	if (!error)
-		counters_reset(
-		    &engine->counters, engine->parts.items[part], engine->kernel.maps[MAP_edges]);
+		counters_reset(&engine->counters, engine->parts.items[part]);
 	return error;
 }
 

@@ -75,7 +75,7 @@ static int size_maps(const struct timing_bpf *skeleton, const struct kernel_opti
 	    {skeleton->maps.histograms, shards * counters->function_count},
 	    {skeleton->maps.line_counters, shards * counters->line_count},
 	    {skeleton->maps.shard_counters, shards},
-	    {skeleton->maps.edges, options->edges ? options->edges : EDGES_MAX},
+	    {skeleton->maps.edges, shards * counters->edge_places},
 	    {skeleton->maps.goroutines, options->goroutines},
 	};
 

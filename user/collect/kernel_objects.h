@@ -64,7 +64,6 @@ struct kernel_objects {
 struct kernel_options {
 	enum attach_method method;       /* not BEST */
 	const struct counters *counters; /* sizes of the tables */
-	uint32_t edges;                  /* 0: EDGES_MAX */
 	uint32_t goroutines;             /* whose frames can be kept at once */
 };
 
