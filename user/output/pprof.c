@@ -2,13 +2,13 @@
 // Writes pprof's profile, for `go tool pprof` and what reads its files.
 //
 // A sample is a stack, innermost first, with a value of each type:
-//	calls	counted calls of a function, below the caller they came from
-//	hits	how often control entered a line
-//	wall	time in a line with callees, as in line_profiler's table: of the line alone, since
-//		pprof would count it again for each caller
-//	self	time in a line without callees, below the callers that certainly were above it, so
-//that 		pprof adds up to times with callees as far as these are known 	cpu	sampled CPU time, of
-//recorded stacks where there are some
+// - calls: counted calls of a function, below the caller they came from;
+// - hits: how often control entered a line;
+// - wall: time in a line with callees, as in line_profiler's table; of the line alone, since pprof
+//   would count it again for each caller;
+// - self: time in a line without callees, below the callers that certainly were above it, so that
+//   pprof adds up to times with callees as far as these are known;
+// - cpu: sampled CPU time, of recorded stacks where there are some.
 //
 // The file is one message, whose repeated fields may come in any order and in pieces: it is written
 // a sample at a time, in order that a million lines need no tree in memory.
