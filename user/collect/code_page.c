@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes executable pages that only this process maps.
+//
+// What is free in a page are breakpoints, on which whoever gets lost ends. A kernel that has leaked
+// a probe ("failed to unregister, leaking uprobe" in its log) keeps it under the address of an
+// inode that may become this page's, and then executes the other file's instruction here [M:
+// Linux 6.18].
 #include "collect/code_page.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+#define CODE_PAGE_SIZE 4096
+#define BREAKPOINT     0xcc
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* Linux 6.3; without it newer kernels complain in their log */
@@ -15,18 +25,22 @@
 int code_page_open(const void *code, size_t size, struct code_page *ret_page)
 {
 	CLEANUP_CLOSE int fd = memfd_create("lprof-code", MFD_CLOEXEC | MFD_EXEC);
+	uint8_t page[CODE_PAGE_SIZE];
 	void *memory;
 
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("lprof-code", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (pwrite(fd, code, size, 0) != (ssize_t)size)
+	assert(size <= sizeof(page));
+	memset(page, BREAKPOINT, sizeof(page));
+	memcpy(page, code, size);
+	if (pwrite(fd, page, sizeof(page), 0) != (ssize_t)sizeof(page))
 		return -EIO;
-	memory = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	memory = mmap(NULL, sizeof(page), PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	*ret_page = (struct code_page){.fd = TAKE_FD(fd), .memory = memory, .size = size};
+	*ret_page = (struct code_page){.fd = TAKE_FD(fd), .memory = memory, .size = sizeof(page)};
 	return 0;
 }
 
