@@ -598,6 +598,9 @@ static __always_inline int handle_site(struct registers *registers)
 			hold_returns();
 		return ENTRY_NOT_TIMED;
 	}
+	if (site->roles & SITE_GROWS &&
+	    condition_holds(registers->flags, SITE_CONDITION(site->roles)))
+		return ENTRY_NOT_TIMED; /* control will come again, with a larger stack */
 	thread =
 	    hit_begin(id, site, registers->rsp + site->stack_offset, registers->r14, site->cost);
 	if (!thread)

@@ -33,6 +33,8 @@ enum site_role {
 	SITE_GO = 1 << 13,    /* in Go code: the frames are the goroutine's, whose g is in r14 */
 	SITE_IMAGES =
 	    1 << 12, /* the dynamic linker's word that images came or went; nothing else */
+	SITE_GROWS =
+	    1 << 14, /* an ENTRY at Go's jump to growing the stack: no call yet if it is taken */
 	SITE_CONDITIONAL = 1 << 7, /* an EXIT by a conditional jump: only if its condition holds */
 };
 
@@ -67,7 +69,8 @@ enum cost_class {
 #define SCOPE_ALL    0xffffffffu /* whoever hits */
 #define SCOPE_CLOSED 0xfffffffeu /* nobody: the site is being attached, or was removed */
 
-/* Of a conditional exit: the low four bits of the jump's opcode, kept in the roles' upper bits. */
+/* Of a conditional exit, and of Go's jump: the low four bits of the jump's opcode, kept in the
+ * roles' upper bits. */
 #define SITE_CONDITION_SHIFT  8
 #define SITE_CONDITION(roles) (((roles) >> SITE_CONDITION_SHIFT) & 0xf)
 

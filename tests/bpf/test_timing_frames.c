@@ -534,6 +534,29 @@ static void exits_hang_on_conditions(void **state)
 		}
 }
 
+/* At Go's jump to growing the stack a call begins where the jump is not taken, however deep. */
+static void calls_begin_where_no_stack_grows(void **state)
+{
+	const uint32_t below_or_equal = 6;
+	struct measured f = function_new(1, 0);
+
+	(void)state;
+	site_of(f.entry)->roles =
+	    (uint16_t)(SITE_ENTRY | SITE_GROWS | below_or_equal << SITE_CONDITION_SHIFT);
+	for (uint64_t depth = 0; depth < FRAMES_MAX + 10; depth++) {
+		hit_flags(f.entry, SP - 16 * depth, PROGRAM_SITE, false, CARRY | 0x202);
+		assert_int_equal(counted(f.id).entries, depth);
+		hit_flags(f.entry, SP - 16 * depth, PROGRAM_SITE, false, 0x202);
+		assert_int_equal(counted(f.id).entries, depth + 1);
+	}
+	for (uint64_t depth = FRAMES_MAX + 10; depth-- > 0;)
+		leave(f, SP - 16 * depth);
+	assert_int_equal(counted(f.id).exits, FRAMES_MAX);
+	assert_int_equal(counted(f.id).unwound, 0);
+	assert_int_equal(counted(f.id).lost, 10);
+	expect_loss(LOSS_DEPTH, 10);
+}
+
 /* ---- Capacity ---- */
 
 #define EXTRA 76
@@ -761,6 +784,7 @@ int main(void)
 	    TIMING_TEST(parts_return_once_without_sessions),
 	    TIMING_TEST(sites_with_several_roles),
 	    TIMING_TEST(exits_hang_on_conditions),
+	    TIMING_TEST(calls_begin_where_no_stack_grows),
 	    TIMING_TEST(the_stack_overflows),
 	    TIMING_TEST(lines_below_an_overflow),
 	    TIMING_TEST(deep_frames_without_memory),

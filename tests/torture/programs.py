@@ -73,9 +73,8 @@ PROGRAMS = [
     Program("longjmp", gcc("longjmp.c"), exits=BOTH, record=True),
     Program("panics", rustc("panics.rs"), specs=("panics::*",), record=True),
     Program("panics-all", rustc("panics.rs"), slow=True),
-    # Not exact: a call that grows its stack begins anew there, and a few are counted twice.
-    Program("goroutines", go("goroutines.go"), specs=("main.*",), record=True, exact=False),
-    Program("goroutines-runtime", go("goroutines.go"), exact=False, slow=True),
+    Program("goroutines", go("goroutines.go"), specs=("main.*",), record=True),
+    Program("goroutines-runtime", go("goroutines.go"), slow=True),
     Program("contexts", gcc("fibers.c"), exits=BOTH, record=True),
     Program("fibers", gcc("fibers.c", "fiber_switch.S", flags=["-DSWITCH"]), exits=BOTH, record=True),
     Program("coroutines", gxx("coroutines.cc"), record=True),

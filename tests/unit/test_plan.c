@@ -360,6 +360,69 @@ static void test_stack_switches(void **state)
 	}
 }
 
+static const char go[] = "package main\n"
+			 "//go:noinline\n"
+			 "func small(x int) int {\n" /* 3 */
+			 "	if x == 0 {\n"
+			 "		return 1\n"
+			 "	}\n"
+			 "	return small(x-1) + 1\n"
+			 "}\n"
+			 "//go:noinline\n"
+			 "func large(x int) byte {\n" /* 10: a frame that needs two comparisons */
+			 "	var pad [10000]byte\n"
+			 "	pad[x%10000] = byte(x)\n"
+			 "	return pad[small(x)%10000]\n"
+			 "}\n"
+			 "//go:noinline\n"
+			 "func leaf(x int) int {\n"
+			 "	return x + 1\n"
+			 "}\n"
+			 "func main() {\n"
+			 "	println(large(leaf(3)))\n"
+			 "}\n";
+
+/* The entry of a Go function stands behind all comparisons with its stack's end; its first line,
+ * and nothing else before, is counted there, once. */
+static void check_go_entry(const struct plan *plan, const char *name, bool grows)
+{
+	const struct plan_function *function = planned(plan, name);
+	uint32_t first = 0, counts = 0;
+
+	assert_int_equal(count_roles(plan, function, SITE_ENTRY), 1);
+	assert_int_equal(count_roles(plan, function, SITE_GROWS), grows);
+	assert_int_equal(count_roles(plan, function, SITE_LOOP), 0);
+	while (plan->sites.items[first].function != function - plan->functions.items)
+		first++;
+	assert_true(plan->sites.items[first].roles & SITE_ENTRY);
+	ARRAY_FOREACH (count, &plan->counts)
+		counts +=
+		    plan->lines.items[count->line].function == function - plan->functions.items &&
+		    plan->lines.items[count->line].line == function->line;
+	assert_int_equal(counts, 1);
+}
+
+static void test_go_entries(void **state)
+{
+	const struct plan_options options = {.kernel = kernel};
+	struct image_index *index;
+	struct plan *plan;
+
+	(void)state;
+	write_text("main.go", go);
+	if (shell("HOME=$PWD GOFLAGS=-mod=mod GO111MODULE=off GOCACHE=$PWD/cache "
+		  "go build -o g main.go 2>/dev/null"))
+		skip();
+	index = index_of("g");
+	plan = plan_of(index, "main.*", true, &options);
+	check_places(index, plan);
+	check_go_entry(plan, "main.small", true);
+	check_go_entry(plan, "main.large", true);
+	check_go_entry(plan, "main.leaf", false);
+	plan_free(plan);
+	image_index_free(index);
+}
+
 static void test_line_hits(void **state)
 {
 	struct plan plan = {0};
@@ -394,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(test_automatic_exit),
 	    cmocka_unit_test(test_return_addresses),
 	    cmocka_unit_test(test_stack_switches),
+	    cmocka_unit_test(test_go_entries),
 	    cmocka_unit_test(test_line_hits),
 	};
 

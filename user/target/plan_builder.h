@@ -66,6 +66,8 @@ struct builder {
 	struct flow flow;
 	struct draft *drafts; /* by instruction */
 	uint32_t entry_site;  /* instruction, or FLOW_NONE */
+	/* Instructions that grow Go's stack and begin again: [growth_first, growth_end). */
+	uint32_t growth_first, growth_end;
 	ARRAY(struct statement) statements;
 	ARRAY(struct derived_term) terms;
 };
@@ -92,6 +94,10 @@ struct draft *builder_charges(struct builder *builder, uint32_t at);
 bool builder_same_charges(struct builder *builder, uint32_t left, uint32_t right);
 
 int builder_leave_out(struct builder *builder, uint64_t address, uint32_t line, const char *reason);
+
+/* Whether control is at the instruction before the call has begun: in a check of the stack's size
+ * that the entry's probe stands behind, or where the stack grows. */
+bool builder_precedes_entry(const struct builder *builder, uint32_t at);
 
 /* ---- The steps ---- */
 

@@ -5,6 +5,11 @@
 // as long as nothing slow came before it, and the stack pointer's distance from the return address
 // is known there; a return probe even needs it to be zero, for the kernel replaces what it points
 // at.
+//
+// Go functions begin by comparing the stack pointer with the stack's end. If there is no room, they
+// jump to where the stack grows and begin again. That happens deeper than frames are kept, too, so
+// nothing that is remembered could tell a beginning from the one before: the probe stands on the
+// jump, whose condition tells.
 #include "target/plan_builder.h"
 
 #include <errno.h>
@@ -52,6 +57,74 @@ static uint32_t entry_place(
 	return place;
 }
 
+bool builder_precedes_entry(const struct builder *builder, uint32_t at)
+{
+	uint32_t entry =
+	    flow_find(&builder->flow, builder->index->copies.items[builder->copy].entry);
+
+	return builder->growth_end &&
+	       ((at >= entry && at < builder->entry_site) ||
+		   (at >= builder->growth_first && at < builder->growth_end));
+}
+
+/* The end of what begins at instruction `at`, calls something and goes to the entry; 0: other
+ * code. */
+static uint32_t growth_end(const struct builder *builder, uint32_t at)
+{
+	uint64_t entry = builder->index->copies.items[builder->copy].entry;
+	bool calls = false;
+
+	for (; at < builder->flow.instructions.count; at++) {
+		const struct instruction *instruction = &builder->flow.instructions.items[at];
+
+		if (instruction->kind == INSTRUCTION_JUMP)
+			return calls && instruction->target == entry ? at + 1 : 0;
+		calls |= instruction->kind == INSTRUCTION_CALL;
+		if (instruction->kind != INSTRUCTION_PLAIN && instruction->kind != INSTRUCTION_CALL)
+			break;
+	}
+	return 0;
+}
+
+/* The last jump to growing the stack, from instruction `entry` on; FLOW_NONE: none. */
+static uint32_t growth_jump(struct builder *builder, uint32_t entry)
+{
+	const struct instruction *all = builder->flow.instructions.items;
+	uint32_t jump = FLOW_NONE;
+	int32_t offset = 0;
+
+	if (!(builder->index->traits & IMAGE_GO))
+		return FLOW_NONE;
+	for (uint32_t at = entry; at < builder->flow.instructions.count; at++) {
+		uint32_t target = flow_find(&builder->flow, all[at].target), end;
+
+		if (all[at].slow || !follow_stack(builder, &all[at], &offset) || offset)
+			break;
+		if (all[at].kind == INSTRUCTION_PLAIN)
+			continue;
+		if (all[at].kind != INSTRUCTION_BRANCH || all[at].condition == 0xff ||
+		    all[at].refused || target == FLOW_NONE)
+			break;
+		end = growth_end(builder, target);
+		if (!end || (jump != FLOW_NONE && target != builder->growth_first))
+			break;
+		jump = at;
+		builder->growth_first = target;
+		builder->growth_end = end;
+	}
+	return jump;
+}
+
+static void place_growing_entry(struct builder *builder, uint32_t entry, uint32_t jump)
+{
+	const struct instruction *all = builder->flow.instructions.items;
+	struct draft *draft = &builder->drafts[jump];
+
+	builder->entry_site = jump;
+	draft->roles |= SITE_ENTRY | SITE_GROWS | all[jump].condition << SITE_CONDITION_SHIFT;
+	draft->moved = (uint8_t)(all[jump].address - all[entry].address);
+}
+
 static int place_entry(struct builder *builder)
 {
 	const struct function_copy *copy = &builder->index->copies.items[builder->copy];
@@ -63,6 +136,11 @@ static int place_entry(struct builder *builder)
 	if (entry == FLOW_NONE)
 		return builder_leave_out(
 		    builder, copy->entry, INDEX_NONE, "its first bytes are no instruction");
+	place = growth_jump(builder, entry);
+	if (place != FLOW_NONE) {
+		place_growing_entry(builder, entry, place);
+		return 0;
+	}
 	block = &builder->flow.blocks.items[builder->flow.block_of[entry]];
 	place = entry_place(builder, block, &stack_offset);
 	if (place == FLOW_NONE)
@@ -151,6 +229,7 @@ int plan_entries(struct builder *builder)
 	int error;
 
 	builder->entry_site = FLOW_NONE;
+	builder->growth_first = builder->growth_end = 0;
 	if (builder->function == NO_FUNCTION)
 		return 0;
 	if (builder->index->copies.items[builder->copy].kind != COPY_COLD) {

@@ -46,6 +46,8 @@ static int collect_range(struct builder *builder, const struct address_range *ra
 		uint32_t instruction = flow_find(&builder->flow, row->address);
 		int error;
 
+		if (instruction >= builder->growth_first && instruction < builder->growth_end)
+			continue; /* no call yet */
 		if (instruction == FLOW_NONE)
 			continue; /* between instructions: the table is about other code */
 		error = collect_row(builder, instruction, row);
@@ -82,17 +84,34 @@ static size_t unite(struct builder *builder, size_t from, size_t to, size_t kept
 	return kept;
 }
 
+/* The instruction in whose block a statement runs: checks before the entry are one with it. */
+static uint32_t statement_place(const struct builder *builder, uint32_t at)
+{
+	return builder_precedes_entry(builder, at) ? builder->entry_site : at;
+}
+
+/* Where Go's jump to growing the stack is not taken, what comes next runs as often as the entry. */
+static uint32_t statement_block(const struct builder *builder, const struct statement *statement)
+{
+	uint32_t block = builder->flow.block_of[statement_place(builder, statement->at)], entry;
+	const struct flow_block *at = &builder->flow.blocks.items[block];
+
+	if (!builder->growth_end || at->jumped_to || at->unknown_entry)
+		return block;
+	entry = builder->flow.block_of[builder->entry_site];
+	return builder->flow.blocks.items[entry].successors[1] == block ? entry : block;
+}
+
 static void unite_all(struct builder *builder)
 {
 	const struct statement *all = builder->statements.items;
-	const uint32_t *block_of = builder->flow.block_of;
 	size_t kept = 0, from = 0;
 
 	while (from < builder->statements.count) {
 		size_t to = from + 1;
 
 		while (to < builder->statements.count &&
-		       block_of[all[to].at] == block_of[all[from].at])
+		       statement_block(builder, &all[to]) == statement_block(builder, &all[from]))
 			to++;
 		kept = unite(builder, from, to, kept);
 		from = to;
@@ -195,7 +214,7 @@ static void place_all(struct builder *builder)
 		uint32_t begin, end;
 		size_t to = from;
 
-		find_segment(builder, all[from].at, &begin, &end);
+		find_segment(builder, statement_place(builder, all[from].at), &begin, &end);
 		while (to < builder->statements.count && all[to].at <= end)
 			to++;
 		place_segment(builder, from, to, begin, end);

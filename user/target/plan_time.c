@@ -157,6 +157,7 @@ static void flow_arrivals(struct builder *builder, struct arrival *arrivals)
 static bool can_stand(const struct builder *builder, uint32_t at)
 {
 	return !builder->flow.instructions.items[at].refused &&
+	       !builder_precedes_entry(builder, at) &&
 	       (builder->entry_site == FLOW_NONE || at >= builder->entry_site ||
 		   builder->flow.block_of[at] != builder->flow.block_of[builder->entry_site]);
 }
