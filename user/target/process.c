@@ -99,8 +99,9 @@ int process_read_status(
 	return 0;
 }
 
-int process_read_maps(
-    const char *proc, pid_t pid, struct process_maps *ret_maps, struct failure *failure)
+static int read_maps(const char *proc, pid_t pid,
+    int (*parse)(const char *text, struct process_maps *ret_maps), struct process_maps *ret_maps,
+    struct failure *failure)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t size;
@@ -110,10 +111,22 @@ int process_read_maps(
 		return failure_set(failure, ESRCH,
 		    "process %d runs no program (it has ended, or belongs to the kernel)",
 		    (int)pid);
-	if (!result && process_maps_parse(text, ret_maps))
+	if (!result && parse(text, ret_maps))
 		result = failure_set(
 		    failure, ENOMEM, "no memory for the mappings of process %d", (int)pid);
 	return result;
+}
+
+int process_read_maps(
+    const char *proc, pid_t pid, struct process_maps *ret_maps, struct failure *failure)
+{
+	return read_maps(proc, pid, process_maps_parse, ret_maps, failure);
+}
+
+int process_read_code(
+    const char *proc, pid_t pid, struct process_maps *ret_maps, struct failure *failure)
+{
+	return read_maps(proc, pid, process_maps_parse_code, ret_maps, failure);
 }
 
 int process_read_threads(const char *proc, pid_t pid, pid_array *threads, struct failure *failure)

@@ -32,6 +32,10 @@ int process_read_status(
 int process_read_maps(
     const char *proc, pid_t pid, struct process_maps *ret_maps, struct failure *failure);
 
+/* Likewise, with those that no file is behind. */
+int process_read_code(
+    const char *proc, pid_t pid, struct process_maps *ret_maps, struct failure *failure);
+
 /* Appends the ids of the threads. */
 int process_read_threads(const char *proc, pid_t pid, pid_array *threads, struct failure *failure);
 

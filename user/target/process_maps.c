@@ -63,7 +63,7 @@ static int mapping_set_path(struct process_mapping *mapping, const char *path, s
 	return 0;
 }
 
-static int line_parse(const char *at, const char *end, struct process_maps *maps)
+static int line_parse(const char *at, const char *end, bool all, struct process_maps *maps)
 {
 	struct process_mapping mapping = {0};
 	uint64_t major_number, minor_number;
@@ -81,8 +81,9 @@ static int line_parse(const char *at, const char *end, struct process_maps *maps
 		return 0;
 	while (at < end && *at == ' ')
 		at++;
-	if (!executable || mapping.inode == 0 || at == end || *at != '/' ||
-	    mapping.start >= mapping.end)
+	if (!executable || mapping.start >= mapping.end)
+		return 0;
+	if (!all && (mapping.inode == 0 || at == end || *at != '/'))
 		return 0;
 	mapping.device = makedev((unsigned)major_number, (unsigned)minor_number);
 	if (mapping_set_path(&mapping, at, (size_t)(end - at)))
@@ -94,14 +95,14 @@ static int line_parse(const char *at, const char *end, struct process_maps *maps
 	return 0;
 }
 
-int process_maps_parse(const char *text, struct process_maps *ret_maps)
+static int maps_parse(const char *text, bool all, struct process_maps *ret_maps)
 {
 	struct process_maps maps = {0};
 
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		if (line_parse(text, text + length, &maps)) {
+		if (line_parse(text, text + length, all, &maps)) {
 			process_maps_fini(&maps);
 			return -ENOMEM;
 		}
@@ -110,6 +111,16 @@ int process_maps_parse(const char *text, struct process_maps *ret_maps)
 	}
 	*ret_maps = maps;
 	return 0;
+}
+
+int process_maps_parse(const char *text, struct process_maps *ret_maps)
+{
+	return maps_parse(text, false, ret_maps);
+}
+
+int process_maps_parse_code(const char *text, struct process_maps *ret_maps)
+{
+	return maps_parse(text, true, ret_maps);
 }
 
 void process_maps_fini(struct process_maps *maps)

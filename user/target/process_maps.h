@@ -14,7 +14,7 @@ struct process_mapping {
 	uint64_t start, end, offset;
 	dev_t device;
 	uint64_t inode;
-	char *path;   /* as the process sees it, without " (deleted)" */
+	char *path;   /* as the process sees it, without " (deleted)"; "" without a file */
 	bool deleted; /* no file has that name any more */
 };
 
@@ -27,6 +27,9 @@ struct process_maps {
  * that are not in that format are left out. 0 or -ENOMEM.
  */
 int process_maps_parse(const char *text, struct process_maps *ret_maps);
+
+/* Likewise, with the executable mappings that no file is behind ("" or "[vdso]"). */
+int process_maps_parse_code(const char *text, struct process_maps *ret_maps);
 void process_maps_fini(struct process_maps *maps);
 
 #endif

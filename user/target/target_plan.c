@@ -176,19 +176,20 @@ static int build(struct target_plan *target, const struct target_request *reques
 
 	if (error)
 		return error;
-	if (!target->selection.functions.count)
+	if (!target->selection.functions.count && !request->sampled)
 		return failure_set(failure, ENOENT,
 		    "nothing to measure: name functions with -f or -l, or mark them with "
 		    "LPROF_PROFILE (lprof.h)");
-	if (planning.exit == PLAN_EXIT_AUTO)
+	if (planning.exit == PLAN_EXIT_AUTO && target->selection.functions.count)
 		planning.traits = gather_traits(target) | (request->foreign ? IMAGE_UNWINDS : 0);
-	if (planning.exit == PLAN_EXIT_AUTO && !planning.traits)
+	if (planning.exit == PLAN_EXIT_AUTO && target->selection.functions.count &&
+	    !planning.traits)
 		find_loader(target, &planning);
 	error = plan_build(target->images.items, target->images.count, &target->selection,
 	    &planning, &target->plan, failure);
 	if (error)
 		return error;
-	if (!target->plan->sites.count)
+	if (!target->plan->sites.count && target->selection.functions.count)
 		return failure_set(failure, ENOENT, "no place for a probe in what was named: %s",
 		    target->plan->left_out.count ? target->plan->left_out.items[0].reason
 						 : "it has no machine code");

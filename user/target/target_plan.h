@@ -23,6 +23,7 @@ struct target_request {
 	size_t spec_count;
 	enum plan_exit exit;
 	bool marked;  /* without specs, the functions that are marked with LPROF_PROFILE */
+	bool sampled; /* CPU time is: a plan without any site will do */
 	bool foreign; /* unknown processes will run the plan: expect anything of them */
 };
 
