@@ -32,6 +32,7 @@ static inline struct profile *profile_example(const char *source)
 	f->max_ns = 9000;
 	f->raw_total_ns = 7000000;
 	f->cpu_samples = 3;
+	f->cpu_total_samples = 4;
 	f->exit = PROFILE_EXIT_RETURN;
 	f->lines_measured = true;
 	f->accounting = (struct profile_accounting){.entries = 1000, .exits = 1000};
@@ -41,11 +42,11 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(
 	    &f->callers, (struct profile_caller){PROFILE_NO_FUNCTION, 10, 10, 100000, 100000});
 	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 5, 1000, 1000000, 1000000, 2000, 1,
-				    1, PROFILE_TIMING_OWN});
+				    2, 1, PROFILE_TIMING_OWN});
 	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 6, 4000, 4000000, 3000000, 8000, 2,
-				    2, PROFILE_TIMING_SHARED});
+				    2, 2, PROFILE_TIMING_SHARED});
 	ARRAY_APPEND(
-	    &f->lines, (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
+	    &f->lines, (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
 
 	f = profile_add_function(p);
 	f->name = text(p, "main");
@@ -83,7 +84,7 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(&p->stacks, (struct profile_stack){.cpu_samples = 2});
 	ARRAY_APPEND(&p->stacks.items[1].frames, 0);
 	ARRAY_APPEND(&p->stacks.items[1].frames, 2);
-	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 0.00405, 4};
+	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 0.00405, 4, 1};
 	profile_account(p);
 	return p;
 }

@@ -70,6 +70,7 @@ static void test_json_text(void **state)
 	    "\"primitive_calls\": 1000, \"timed_calls\": 1000, \"total_ns\": 5000000, "
 	    "\"self_ns\": 4000000, \"min_ns\": 3000, \"max_ns\": 9000, \"raw_total_ns\": "
 	    "7000000, \"histogram\": [[5119, 900], [10239, 100]], \"cpu_samples\": 3, "
+	    "\"cpu_total_samples\": 4, "
 	    "\"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
 	    "\"inlined_copies\": 0, \"accounting\": {\"entries\": 1000, \"exits\": 1000, "
 	    "\"open\": 0, \"unwound\": 0, \"untimed\": 0, \"lost\": 0}");
@@ -78,13 +79,14 @@ static void test_json_text(void **state)
 	    "4900000, \"self_ns\": 3900000}, {\"function\": null, ");
 	check_contains(text,
 	    "{\"file\": \"/src/add.c\", \"line\": 6, \"hits\": 4000, \"total_ns\": 4000000, "
-	    "\"self_ns\": 3000000, \"max_ns\": 8000, \"cpu_samples\": 2, \"sites\": 2, "
+	    "\"self_ns\": 3000000, \"max_ns\": 8000, \"cpu_samples\": 2, \"cpu_total_samples\": 2, "
+	    "\"sites\": 2, "
 	    "\"timing\": \"shared\"}");
 	check_contains(text, "\"losses\": [{\"cause\": \"depth\", \"count\": 12}, ");
 	check_contains(text,
 	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
 	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"share_of_cpu\": "
-	    "0.00405, \"bystander_hits\": 4}");
+	    "0.00405, \"bystander_hits\": 4, \"cpu_samples\": 1}");
 }
 
 /* The example that the schema, the fuzzer and the tests of commands use. */

@@ -68,10 +68,10 @@ static const char cost_text[] =
 
 static char source_path[] = "/tmp/lprof-test-XXXXXX";
 
-/* `expected` with each @ as the source's path, compared. */
-static void check_text(const char *expected, const char *actual)
+/* `expected` with each @ as the source's path; the caller frees it. */
+static char *with_path(const char *expected)
 {
-	CLEANUP_FREE char *text = NULL;
+	char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
 
@@ -81,7 +81,23 @@ static void check_text(const char *expected, const char *actual)
 		else
 			fputc(*expected, stream);
 	fclose(stream);
+	return text;
+}
+
+static void check_text(const char *expected, const char *actual)
+{
+	CLEANUP_FREE char *text = with_path(expected);
+
 	assert_string_equal(actual, text);
+}
+
+/* Without samples of CPU time, which have columns and tables of their own. */
+static struct profile *exact_example(const char *source)
+{
+	struct profile *profile = profile_example(source);
+
+	profile->sampling_period_ns = 0;
+	return profile;
 }
 
 static char *printed(const struct profile *profile, const struct report_options *options)
@@ -97,7 +113,7 @@ static char *printed(const struct profile *profile, const struct report_options 
 
 static void test_line_table(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = printed(profile, &(struct report_options){.lines = true});
 	char expected[4096];
 
@@ -109,7 +125,7 @@ static void test_line_table(void **state)
 static void test_function_table(void **state)
 {
 	struct report_options options = {.functions = true, .unit = 1e-6};
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = printed(profile, &options);
 	char expected[4096];
 
@@ -118,9 +134,61 @@ static void test_function_table(void **state)
 	check_text(expected, text);
 }
 
+static const char cpu_text[] = "         3 samples of CPU time, 0.003 s at 999 Hz\n"
+			       "\n"
+			       "   Ordered by: CPU time of their own\n"
+			       "\n"
+			       "   self s  % self   total s % total  file:line(function)\n"
+			       "    0.002   66.67     0.003  100.00  @:3(add)\n"
+			       "    0.001   33.33     0.003  100.00  @:11(main)\n"
+			       "\n"
+			       "   self s  % self   total s % total  file:line\n";
+
+/* What stands on a CPU: a column of the exact tables, and tables of their own. */
+static void test_cpu_tables(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	struct profile_function *add = &profile->functions.items[0];
+	CLEANUP_FREE char *text = NULL, *expected = NULL;
+
+	(void)state;
+	add->cpu_samples = 2;
+	add->cpu_total_samples = profile->functions.items[1].cpu_total_samples = 3;
+	profile->functions.items[1].cpu_samples = 1;
+	profile->sampling_period_ns = 1001001;
+	add->lines.items[1].cpu_total_samples = 3;
+	text = printed(profile, &(struct report_options){0});
+	assert_non_null(strstr(text, "% Time   % CPU  Line Contents\n"));
+	assert_non_null(strstr(text, "     6      4000    4000000.0   1000.0     80.0    75.1  "));
+	assert_non_null(strstr(text, " cputime file:line(function)\n"));
+	assert_non_null(strstr(text, " 3003003.0 /tmp"));
+	expected = with_path(cpu_text);
+	assert_non_null(strstr(text, expected));
+	assert_non_null(strstr(text, ":6             \tfor (int i = 0; i < 4; i++)\n"));
+	assert_true(
+	    strstr(text, "0.003  100.00  lprof-test") < strstr(text, ":5             \tint"));
+}
+
+/* A profile of samples alone has no tables of calls. */
+static void test_samples_alone(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_new();
+	struct profile_function *function = profile_add_function(profile);
+	CLEANUP_FREE char *text = NULL;
+
+	(void)state;
+	function->name = "spin";
+	function->cpu_samples = function->cpu_total_samples = 5;
+	profile->sampling_period_ns = 1000000;
+	text = printed(profile, &(struct report_options){0});
+	assert_null(strstr(text, "ncalls"));
+	assert_null(strstr(text, "Timer unit"));
+	assert_non_null(strstr(text, "    0.005  100.00     0.005  100.00  ~:0(spin)\n"));
+}
+
 static void test_missing_source(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example("/nowhere/add.c");
+	CLEANUP(profile_free_p) struct profile *profile = exact_example("/nowhere/add.c");
 	CLEANUP_FREE char *text = printed(profile, &(struct report_options){.lines = true});
 
 	(void)state;
@@ -131,7 +199,7 @@ static void test_missing_source(void **state)
 
 static void test_accounting_that_does_not_close(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = NULL;
 
 	(void)state;
@@ -143,7 +211,7 @@ static void test_accounting_that_does_not_close(void **state)
 
 static void test_distant_lines(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = NULL;
 
 	(void)state;
@@ -154,7 +222,7 @@ static void test_distant_lines(void **state)
 
 static void test_skip_zero(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = NULL;
 	struct profile_function *function = profile_add_function(profile);
 
@@ -170,7 +238,7 @@ static void test_skip_zero(void **state)
 
 static void test_color(void **state)
 {
-	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
 	CLEANUP_FREE char *text = printed(profile, &(struct report_options){.color = true});
 
 	(void)state;
@@ -252,6 +320,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_line_table),
 	    cmocka_unit_test(test_function_table),
+	    cmocka_unit_test(test_cpu_tables),
+	    cmocka_unit_test(test_samples_alone),
 	    cmocka_unit_test(test_missing_source),
 	    cmocka_unit_test(test_accounting_that_does_not_close),
 	    cmocka_unit_test(test_distant_lines),

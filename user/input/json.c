@@ -149,7 +149,8 @@ static int read_cost(struct json_reader *reader, const struct json_place *docume
 	    (error = json_get_unsigned(&member, "hits", &cost->hits)) ||
 	    (error = json_get_unsigned(&member, "overhead_ns", &cost->overhead_ns)) ||
 	    (error = json_get_real(&member, "share_of_cpu", 0, 1e9, &cost->share_of_cpu)) ||
-	    (error = json_get_unsigned(&member, "bystander_hits", &cost->bystander_hits)))
+	    (error = json_get_unsigned(&member, "bystander_hits", &cost->bystander_hits)) ||
+	    (error = json_get_unsigned(&member, "cpu_samples", &cost->cpu_samples)))
 		return error;
 	if (!json_member(&member, "per_hit_ns", &per_hit))
 		return 0;

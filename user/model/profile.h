@@ -55,8 +55,9 @@ struct profile_line {
 	uint64_t hits;
 	int64_t total_ns, self_ns;
 	uint64_t max_ns;
-	uint64_t cpu_samples;
-	uint32_t sites; /* probes that serve this line; 0: it could not be counted */
+	uint64_t cpu_samples;       /* taken in the line itself */
+	uint64_t cpu_total_samples; /* in what it called as well */
+	uint32_t sites;             /* probes that serve this line; 0: it could not be counted */
 	enum profile_timing timing;
 };
 
@@ -75,8 +76,8 @@ struct profile_function {
 	uint64_t timed_calls;     /* only these have times */
 	int64_t total_ns, self_ns;
 	uint64_t min_ns, max_ns;
-	uint64_t raw_total_ns; /* not corrected for the probes' cost */
-	uint64_t cpu_samples;
+	uint64_t raw_total_ns;                   /* not corrected for the probes' cost */
+	uint64_t cpu_samples, cpu_total_samples; /* as those of lines */
 	enum profile_exit exit;
 	double rate;
 	bool lines_measured;     /* asked for with -l */
@@ -112,6 +113,7 @@ struct profile_cost {
 	    return_ns;           /* a hit's cost on this machine, 0: not measured */
 	double share_of_cpu;     /* overhead / duration: 1.0 is one CPU */
 	uint64_t bystander_hits; /* in processes that were not targets */
+	uint64_t cpu_samples;    /* taken in the handling of probes */
 };
 
 /* Something the plan could not or did not probe, for the report's footnotes. */

@@ -150,6 +150,7 @@ static void add_line(struct profile_line *into, const struct profile_line *from)
 	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
 	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
+	into->cpu_total_samples = profile_sum(into->cpu_total_samples, from->cpu_total_samples);
 	if (from->max_ns > into->max_ns)
 		into->max_ns = from->max_ns;
 	if (from->sites > into->sites)
@@ -180,6 +181,7 @@ static int add_lines(
 		}
 		more = from->lines.items[b++];
 		more.cpu_samples = samples_of(merge, more.cpu_samples);
+		more.cpu_total_samples = samples_of(merge, more.cpu_total_samples);
 		if (order == 0) {
 			*line = into->lines.items[a++];
 			add_line(line, &more);
@@ -237,6 +239,8 @@ static void add_numbers(
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
 	into->raw_total_ns = profile_sum(into->raw_total_ns, from->raw_total_ns);
 	into->cpu_samples = profile_sum(into->cpu_samples, samples_of(merge, from->cpu_samples));
+	into->cpu_total_samples =
+	    profile_sum(into->cpu_total_samples, samples_of(merge, from->cpu_total_samples));
 	into->lines_measured = into->lines_measured || from->lines_measured;
 	if (from->inlined_copies > into->inlined_copies)
 		into->inlined_copies = from->inlined_copies;
@@ -345,8 +349,10 @@ static int merge_losses(struct merge *merge)
 }
 
 /* After the durations were added. */
-static void merge_cost(struct profile *sum, const struct profile_cost *more)
+static void merge_cost(const struct merge *merge)
 {
+	const struct profile_cost *more = &merge->more->cost;
+	struct profile *sum = merge->sum;
 	struct profile_cost *cost = &sum->cost;
 
 	if (more->hits > cost->hits) {
@@ -357,12 +363,16 @@ static void merge_cost(struct profile *sum, const struct profile_cost *more)
 	cost->hits = profile_sum(cost->hits, more->hits);
 	cost->overhead_ns = profile_sum(cost->overhead_ns, more->overhead_ns);
 	cost->bystander_hits = profile_sum(cost->bystander_hits, more->bystander_hits);
+	cost->cpu_samples = profile_sum(cost->cpu_samples, samples_of(merge, more->cpu_samples));
 	cost->share_of_cpu =
 	    sum->duration_ns ? (double)cost->overhead_ns / (double)sum->duration_ns : 0;
 }
 
-static int merge_head(struct profile *sum, const struct profile *more)
+static int merge_head(const struct merge *merge)
 {
+	const struct profile *more = merge->more;
+	struct profile *sum = merge->sum;
+
 	if (!sum->started_ns || (more->started_ns && more->started_ns < sum->started_ns))
 		sum->started_ns = more->started_ns;
 	sum->duration_ns = profile_sum(sum->duration_ns, more->duration_ns);
@@ -373,7 +383,7 @@ static int merge_head(struct profile *sum, const struct profile *more)
 	if (sum->host.cpus < more->host.cpus)
 		sum->host.cpus = more->host.cpus;
 	profile_add_accounting(&sum->accounting, &more->accounting);
-	merge_cost(sum, &more->cost);
+	merge_cost(merge);
 	return sum->host.kernel && sum->host.clock ? 0 : -ENOMEM;
 }
 
@@ -404,5 +414,5 @@ int profile_merge(struct profile *sum, const struct profile *more)
 	error = error ? error : merge_targets(&merge);
 	error = error ? error : profile_merge_stacks(sum, more, images);
 	error = error ? error : merge_losses(&merge);
-	return error ? error : merge_head(sum, more);
+	return error ? error : merge_head(&merge);
 }

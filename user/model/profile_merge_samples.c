@@ -20,6 +20,11 @@ uint64_t profile_samples_of_period(uint64_t count, uint64_t period_ns, uint64_t 
 	return samples > INT64_MAX ? INT64_MAX : (uint64_t)samples;
 }
 
+static void change(uint64_t *samples, uint64_t period_ns, uint64_t wanted_period_ns)
+{
+	*samples = profile_samples_of_period(*samples, period_ns, wanted_period_ns);
+}
+
 void profile_merge_period(struct profile *sum, uint64_t more_period_ns)
 {
 	uint64_t old = sum->sampling_period_ns;
@@ -27,16 +32,17 @@ void profile_merge_period(struct profile *sum, uint64_t more_period_ns)
 	if (!more_period_ns || (old && old <= more_period_ns))
 		return;
 	sum->sampling_period_ns = more_period_ns;
+	change(&sum->cost.cpu_samples, old, more_period_ns);
 	ARRAY_FOREACH (function, &sum->functions) {
-		function->cpu_samples =
-		    profile_samples_of_period(function->cpu_samples, old, more_period_ns);
-		ARRAY_FOREACH (line, &function->lines)
-			line->cpu_samples =
-			    profile_samples_of_period(line->cpu_samples, old, more_period_ns);
+		change(&function->cpu_samples, old, more_period_ns);
+		change(&function->cpu_total_samples, old, more_period_ns);
+		ARRAY_FOREACH (line, &function->lines) {
+			change(&line->cpu_samples, old, more_period_ns);
+			change(&line->cpu_total_samples, old, more_period_ns);
+		}
 	}
 	ARRAY_FOREACH (stack, &sum->stacks)
-		stack->cpu_samples =
-		    profile_samples_of_period(stack->cpu_samples, old, more_period_ns);
+		change(&stack->cpu_samples, old, more_period_ns);
 }
 
 /* Texts are interned in one profile: equal ones have one address. */

@@ -52,6 +52,7 @@ static void write_lines(struct json_stream *json, const struct profile_function 
 		json_signed(json, "self_ns", line->self_ns);
 		json_unsigned(json, "max_ns", line->max_ns);
 		json_unsigned(json, "cpu_samples", line->cpu_samples);
+		json_unsigned(json, "cpu_total_samples", line->cpu_total_samples);
 		json_unsigned(json, "sites", line->sites);
 		json_text(json, "timing", line->timing == PROFILE_TIMING_SHARED ? "shared" : "own");
 		json_close(json);
@@ -111,6 +112,7 @@ static void write_times(struct json_stream *json, const struct profile_function 
 	}
 	json_close(json);
 	json_unsigned(json, "cpu_samples", function->cpu_samples);
+	json_unsigned(json, "cpu_total_samples", function->cpu_total_samples);
 }
 
 static void write_functions(struct json_stream *json, const struct profile *profile,
@@ -233,6 +235,7 @@ static void write_cost(struct json_stream *json, const struct profile_cost *cost
 	json_close(json);
 	json_real(json, "share_of_cpu", cost->share_of_cpu);
 	json_unsigned(json, "bystander_hits", cost->bystander_hits);
+	json_unsigned(json, "cpu_samples", cost->cpu_samples);
 	json_close(json);
 }
 

@@ -140,6 +140,12 @@ double report_estimate(const struct profile_function *function, int64_t ns)
 		   : 0;
 }
 
+bool report_is_sampled_only(const struct profile_function *function)
+{
+	return function->cpu_total_samples && !function->lines_measured && !function->calls &&
+	       !function->total_ns && function->exit == PROFILE_EXIT_NONE;
+}
+
 static int place_compare(const void *left, const void *right, void *context)
 {
 	const struct profile *profile = context;
@@ -185,11 +191,18 @@ static int print_line_tables(
 	return 0;
 }
 
-/* line_profiler's files have lines alone: no calls, nothing for a table of functions. */
+/*
+ * line_profiler's files have lines alone, and samples are in tables of their own: no calls, nothing
+ * for a table of functions.
+ */
 static bool has_functions(const struct profile *profile)
 {
-	bool lines_only = profile->functions.count > 0;
+	bool lines_only = profile->functions.count > 0, sampled_only = lines_only;
 
+	ARRAY_FOREACH (function, &profile->functions)
+		sampled_only = sampled_only && report_is_sampled_only(function);
+	if (sampled_only)
+		return false;
 	ARRAY_FOREACH (function, &profile->functions)
 		lines_only = lines_only && function->lines_measured && !function->calls &&
 			     function->total_ns && function->image == PROFILE_NO_IMAGE;
@@ -207,16 +220,19 @@ int report_print(const struct profile *profile, FILE *stream, const struct repor
 
 		ARRAY_FOREACH (function, &profile->functions)
 			any = any || function->lines_measured;
-		if (any || options->lines)
+		if (any || (options->lines && !profile->sampling_period_ns))
 			fprintf(stream, "Timer unit: %g s\n\n", unit);
 		error = print_line_tables(profile, unit, stream, options);
 	}
-	if (!error && (options->functions || (both && has_functions(profile))))
+	if (!error && ((options->functions && !profile->sampling_period_ns) ||
+			  ((both || options->functions) && has_functions(profile))))
 		error = report_functions(profile, unit, stream, options);
 	if (!error && options->tree)
 		error = report_tree(profile, unit, stream, options);
 	if (!error && options->tree)
 		error = report_stacks(profile, stream, options);
+	if (!error)
+		error = report_cpu(profile, stream, options);
 	if (!error)
 		report_cost(profile, stream);
 	return error;

@@ -78,6 +78,7 @@ int report_tree(
     const struct profile *profile, double unit, FILE *stream, const struct report_options *options);
 int report_stacks(
     const struct profile *profile, FILE *stream, const struct report_options *options);
+int report_cpu(const struct profile *profile, FILE *stream, const struct report_options *options);
 void report_cost(const struct profile *profile, FILE *stream);
 
 /* The functions that `options` leave in, in their order; the caller frees the array. NULL: no
@@ -106,6 +107,9 @@ const char *report_duration(double ns, char text[REPORT_DURATION_MAX]);
  * a power where it does not fit: what `width` columns hold. */
 #define REPORT_NUMBER_MAX 40
 const char *report_number(double number, int decimals, int width, char text[REPORT_NUMBER_MAX]);
+
+/* CPU samples alone tell of the function: nothing was probed in it. */
+bool report_is_sampled_only(const struct profile_function *function);
 
 /* Calls were left out by the rate or lost (not: are still open): totals are of the timed ones. */
 bool report_is_partial(const struct profile_function *function);

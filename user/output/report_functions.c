@@ -24,10 +24,12 @@ enum column {
 	COLUMN_SELF_CALL,
 	COLUMN_TOTAL,
 	COLUMN_TOTAL_CALL,
+	COLUMN_CPU, /* only where CPU time was sampled */
 	COLUMNS
 };
 
-static const char *const headings[COLUMNS] = {"ncalls", "tottime", "percall", "cumtime", "percall"};
+static const char *const headings[COLUMNS] = {
+    "ncalls", "tottime", "percall", "cumtime", "percall", "cputime"};
 
 struct row {
 	const struct profile_function *function;
@@ -55,7 +57,7 @@ static void format_time(char cell[48], double ns, double calls, double unit_ns)
 		snprintf(cell, 48, "-"); /* no call was timed */
 }
 
-static void format_row(struct row *row, double unit_ns)
+static void format_row(struct row *row, double period_ns, double unit_ns)
 {
 	const struct profile_function *function = row->function;
 	double timed = (double)function->timed_calls;
@@ -70,6 +72,8 @@ static void format_row(struct row *row, double unit_ns)
 	format_time(row->cells[COLUMN_SELF_CALL], self, timed, unit_ns);
 	format_time(row->cells[COLUMN_TOTAL], total, timed || !function->calls, unit_ns);
 	format_time(row->cells[COLUMN_TOTAL_CALL], total, timed_primitive(function), unit_ns);
+	format_time(
+	    row->cells[COLUMN_CPU], (double)function->cpu_total_samples * period_ns, 1, unit_ns);
 }
 
 static void print_title(
@@ -129,8 +133,9 @@ int report_functions(
 {
 	CLEANUP_FREE const struct profile_function **order = NULL;
 	CLEANUP_FREE struct row *rows = NULL;
-	int widths[COLUMNS] = {9, 8, 8, 8, 8};
+	int widths[COLUMNS] = {9, 8, 8, 8, 8, 8};
 	double all_self = 0;
+	int columns = profile->sampling_period_ns ? COLUMNS : COLUMN_CPU;
 	size_t count = 0;
 
 	order = report_order(profile, options, &count);
@@ -139,9 +144,9 @@ int report_functions(
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		rows[i].function = order[i];
-		format_row(&rows[i], unit * 1e9);
+		format_row(&rows[i], (double)profile->sampling_period_ns, unit * 1e9);
 		all_self += fmax(0, report_estimate(order[i], order[i]->self_ns));
-		for (int column = 0; column < COLUMNS; column++) {
+		for (int column = 0; column < columns; column++) {
 			int width = (int)strlen(rows[i].cells[column]);
 
 			if (width > widths[column])
@@ -149,7 +154,7 @@ int report_functions(
 		}
 	}
 	print_title(profile, unit, stream, options);
-	for (int column = 0; column < COLUMNS; column++)
+	for (int column = 0; column < columns; column++)
 		fprintf(stream, "%*s ", widths[column], headings[column]);
 	fputs("file:line(function)\n", stream);
 	for (size_t i = 0; i < count; i++) {
@@ -158,7 +163,7 @@ int report_functions(
 		    all_self > 0 ? report_estimate(function, function->self_ns) / all_self : 0);
 
 		fputs(heat, stream);
-		for (int column = 0; column < COLUMNS; column++)
+		for (int column = 0; column < columns; column++)
 			fprintf(stream, "%*s ", widths[column], rows[i].cells[column]);
 		report_place(profile, function, stream);
 		fputs(*heat ? REPORT_COLD "\n" : "\n", stream);

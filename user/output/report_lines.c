@@ -28,16 +28,18 @@ struct table {
 	const struct report_options *options;
 	FILE *stream;
 	double unit_ns;
-	double total_ns; /* of all lines */
+	double total_ns;  /* of all lines */
+	double sample_ns; /* CPU time that a sample stands for; 0: no column of it */
 };
 
 static const char row_template[] = "%6s %9s %12s %8s %8s  ";
+static const char cpu_template[] = "%6s  "; /* how much of the line's time was on a CPU */
 
 static void print_row(const struct table *table, uint64_t number, const struct profile_line *line,
     const char *contents)
 {
 	char hits[24] = "", total[REPORT_NUMBER_MAX] = "", per_hit[REPORT_NUMBER_MAX] = "";
-	char share[REPORT_NUMBER_MAX] = "", number_text[24];
+	char share[REPORT_NUMBER_MAX] = "", number_text[24], cpu[24] = "";
 	double percent = 0, ns = line ? (double)line->total_ns : 0;
 	const char *heat;
 
@@ -53,11 +55,17 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 			snprintf(share, sizeof(share), "%5.1f", percent);
 		}
 	}
+	if (line && line->total_ns > 0)
+		snprintf(cpu, sizeof(cpu), "%5.1f",
+		    100 * table->sample_ns * (double)line->cpu_total_samples /
+			report_estimate(table->function, line->total_ns));
 	heat = report_heat(table->options, percent / 100);
 	if (table->options->color && line && line->sites && !line->hits)
 		heat = REPORT_NEVER;
 	fputs(heat, table->stream);
 	fprintf(table->stream, row_template, number_text, hits, total, per_hit, share);
+	if (table->sample_ns > 0)
+		fprintf(table->stream, cpu_template, cpu);
 	text_print(table->stream, contents ? contents : "", CONTENTS_MAX);
 	fputs(*heat ? REPORT_COLD "\n" : "\n", table->stream);
 }
@@ -142,6 +150,9 @@ static void print_head(
 		    table->stream);
 	width = snprintf(
 	    header, sizeof(header), row_template, "Line #", "Hits", "Time", "Per Hit", "% Time");
+	if (table->sample_ns > 0)
+		width +=
+		    snprintf(header + width, sizeof(header) - (size_t)width, cpu_template, "% CPU");
 	width += snprintf(header + width, sizeof(header) - (size_t)width, "Line Contents");
 	fprintf(table->stream, "\n%s\n", header);
 	while (width--)
@@ -243,6 +254,7 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
 	    .options = options,
 	    .stream = stream,
 	    .unit_ns = unit * 1e9,
+	    .sample_ns = (double)profile->sampling_period_ns,
 	};
 
 	ARRAY_FOREACH (line, &table.function->lines)

@@ -70,7 +70,8 @@ const struct profile_function **report_order(
 	if (!order)
 		return NULL;
 	ARRAY_FOREACH (function, &profile->functions)
-		if (!options->skip_zero || function->calls || function->total_ns)
+		if (!report_is_sampled_only(function) &&
+		    (!options->skip_zero || function->calls || function->total_ns))
 			order[count++] = function;
 	qsort_r(order, count, sizeof(*order), compare_functions, &sort);
 	*ret_count = count;
