@@ -4,11 +4,14 @@
 #define LPROF_BPF_KERNEL_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	struct mm_struct *mm;
+	struct uprobe_task *utask;
 	__u64 self_exec_id; /* how often the task has executed another program */
 } __attribute__((preserve_access_index));
 
@@ -20,9 +23,35 @@ struct signal_struct {
 	lprof_atomic live; /* threads that have not ended */
 } __attribute__((preserve_access_index));
 
+/* A page that uprobes map into the process: code to step through, and the return trampoline. */
+struct xol_area {
+	unsigned long vaddr;
+} __attribute__((preserve_access_index));
+
+struct uprobes_state {
+	struct xol_area *xol_area;
+} __attribute__((preserve_access_index));
+
+struct mm_struct {
+	struct uprobes_state uprobes_state;
+} __attribute__((preserve_access_index));
+
+/* A return that a return probe waits for. */
+struct return_instance {
+	unsigned long stack; /* where the return address stood */
+	unsigned long orig_ret_vaddr;
+	bool chained; /* to that of another probe on the same call */
+	struct return_instance *next;
+} __attribute__((preserve_access_index));
+
+struct uprobe_task {
+	struct return_instance *return_instances; /* innermost first */
+} __attribute__((preserve_access_index));
+
 /* The user's registers as other programs find them. */
 struct pt_regs {
-	unsigned long sp;
+	unsigned long sp, ip, bp;
+	unsigned long orig_ax; /* number of the system call; negative: none */
 } __attribute__((preserve_access_index));
 
 /* The user's registers as a uprobe program sees them: struct pt_regs of

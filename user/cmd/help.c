@@ -22,8 +22,7 @@ static const struct help_page {
     {"run", "start a command, measure it to its end, print the report",
 	"lprof run [OPTION...] [-o FILE]... [--] CMD [ARG...]", OPTIONS_RUN, NULL,
 	{{"lprof run -l parse_line -- ./server --once", "time each line of parse_line()"},
-	    {"lprof run -f 'http_*' -f libssl.so.3:SSL_read -- ./server",
-		"time functions of the program and of a library"},
+	    {"lprof run -- ./server --once", "sample where its CPU time goes"},
 	    {"lprof run -l 'cache.c:*' --rate 0.1 -o job.lprof -- ./job input",
 		"time one call in ten of all functions in cache.c; write a file"}},
 	"that of CMD (128+N if signal N ended it); 125 if lprof failed, 126 if CMD could not be\n"

@@ -16,9 +16,6 @@ int measure_check(
 {
 	struct features features;
 
-	if (options->cpu)
-		return failure_set(failure, ENOSYS,
-		    "--cpu is not part of this version: name functions with -f or -l");
 	if (options->budget_percent > 0)
 		log_warning("--budget is not enforced by this version; lower --rate to pay less");
 	ARRAY_FOREACH (output, &options->outputs)
@@ -35,7 +32,7 @@ static int attach(struct measurement *measurement, const struct measure_options 
 	const struct engine_options engine = {
 	    .method = options->method,
 	    .follow = options->follow,
-	    .correct = true,
+	    .correct = measurement->target->plan->sites.count > 0,
 	    .progress = progress_step,
 	    .context = &measurement->progress,
 	};
@@ -44,6 +41,25 @@ static int attach(struct measurement *measurement, const struct measure_options 
 	for (size_t i = 0; i < count && !error; i++)
 		error = engine_add_target(measurement->engine, pids[i], failure);
 	return error ? error : engine_attach(measurement->engine, failure);
+}
+
+/* Without functions to measure, CPU time is. */
+static bool is_sampled(const struct measure_options *options)
+{
+	return options->cpu || !options->specs.count;
+}
+
+static int sample(struct measurement *measurement, const struct measure_options *options,
+    const pid_t *pids, size_t count, struct failure *failure)
+{
+	const struct cpu_sampler_options sampling = {
+	    .hz = options->cpu_hz,
+	    .targets = engine_targets_map(measurement->engine),
+	    .pids = pids,
+	    .pid_count = count,
+	};
+
+	return cpu_sampler_open(&sampling, &measurement->sampler, failure);
 }
 
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
@@ -57,16 +73,25 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	if (!measurement)
 		return failure_set(failure, ENOMEM, "out of memory");
 	request.marked = marked;
+	request.sampled = is_sampled(options);
 	progress_init(&measurement->progress);
 	progress_step(&measurement->progress, "Reading images", 0, 0);
 	error = target_plan_open(pids, count, &request, kernel, &measurement->target, failure);
 	if (!error)
 		error = attach(measurement, options, pids, count, failure);
+	if (!error && is_sampled(options))
+		error = sample(measurement, options, pids, count, failure);
 	progress_end(&measurement->progress);
 	if (error)
 		return error;
 	*ret_measurement = TAKE(measurement);
 	return 0;
+}
+
+int measure_activate(struct measurement *measurement, struct failure *failure)
+{
+	engine_activate(measurement->engine);
+	return measurement->sampler ? cpu_sampler_activate(measurement->sampler, failure) : 0;
 }
 
 void measure_tick(void *context)
@@ -96,10 +121,18 @@ void measure_tick(void *context)
 int measure_finish(
     struct measurement *measurement, struct profile **ret_profile, struct failure *failure)
 {
+	int error;
+
 	progress_step(&measurement->progress, "Removing probes", 0, 0);
+	if (measurement->sampler)
+		cpu_sampler_stop(measurement->sampler);
 	engine_stop(measurement->engine);
+	progress_step(&measurement->progress, "Looking up samples", 0, 0);
+	error = engine_drain(measurement->engine, ret_profile, failure);
+	if (!error && measurement->sampler)
+		error = cpu_sampler_drain(measurement->sampler, *ret_profile, failure);
 	progress_end(&measurement->progress);
-	return engine_drain(measurement->engine, ret_profile, failure);
+	return error;
 }
 
 static int print_report(
@@ -152,6 +185,7 @@ void measure_free(struct measurement *measurement)
 	if (!measurement)
 		return;
 	progress_end(&measurement->progress);
+	cpu_sampler_free(measurement->sampler);
 	engine_free(measurement->engine);
 	target_plan_free(measurement->target);
 	free(measurement);

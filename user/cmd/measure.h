@@ -9,6 +9,7 @@
 #include "base/failure.h"
 #include "base/progress.h"
 #include "cmd/options.h"
+#include "collect/cpu_sampler.h"
 #include "collect/engine.h"
 #include "model/profile.h"
 #include "target/target_plan.h"
@@ -16,6 +17,7 @@
 struct measurement {
 	struct target_plan *target;
 	struct engine *engine;
+	struct cpu_sampler *sampler; /* NULL: CPU time is not sampled */
 	struct progress progress;
 	bool switched; /* to exit sites, because of images that came later */
 };
@@ -28,6 +30,9 @@ int measure_check(
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
     const struct plan_kernel *kernel, bool marked, struct measurement **ret_measurement,
     struct failure *failure);
+
+/* Opens the gate: from here on hits and samples count. */
+int measure_activate(struct measurement *measurement, struct failure *failure);
 
 /*
  * To be called often while measuring, with the measurement: looks at images that targets loaded

@@ -176,7 +176,9 @@ static const struct measure_option {
 	"remove the probe after this time: 500ms, 10s, 5m, 1h",
 	"a time such as 500ms, 10s, 5m or 1h"},
     {0, "cpu", optional_argument, MEASURE, take_cpu, "--cpu[=HZ]",
-	"sample on-CPU time (not part of this version)", "a frequency from 1 to 100000"},
+	"sample on-CPU time by function and line, HZ times a second\n(999); on where neither -f "
+	"nor -l is given",
+	"a frequency from 1 to 100000"},
     {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
     {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",

@@ -54,7 +54,9 @@ static int measure_processes(const struct measure_options *options,
 		return failure_set(failure, ESRCH,
 		    "process %d ended while probes were being attached",
 		    (int)options->pids.items[0]);
-	engine_activate(measurement->engine);
+	error = measure_activate(measurement, failure);
+	if (error)
+		return error;
 	waiting.tick = measurement->target->plan->watches_images ? measure_tick : NULL;
 	waiting.alive = options->follow ? targets_alive : NULL;
 	waiting.context = measurement;

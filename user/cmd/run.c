@@ -16,7 +16,9 @@ static int measure_command(const struct measure_options *options, const struct p
 
 	if (error)
 		return error; /* the command never ran: spawn_free() kills it */
-	engine_activate(measurement->engine);
+	error = measure_activate(measurement, failure);
+	if (error)
+		return error;
 	(void)spawn_release(spawn, NULL); /* if it was killed meanwhile, waiting tells */
 	error = spawn_wait(spawn, measurement->target->plan->watches_images ? measure_tick : NULL,
 	    measurement, ret_status, failure);

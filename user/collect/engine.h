@@ -55,6 +55,9 @@ int engine_add_target(struct engine *engine, pid_t pid, struct failure *failure)
 /* How many targets live, children that were followed included. */
 size_t engine_count_targets(const struct engine *engine);
 
+/* The kernel's map from processes that are targets to their scopes; the engine's own. */
+int engine_targets_map(const struct engine *engine);
+
 /* Appends the targets that live. */
 int engine_list_targets(const struct engine *engine, pid_array *pids, struct failure *failure);
 

@@ -91,6 +91,11 @@ int engine_list_targets(const struct engine *engine, pid_array *pids, struct fai
 	return 0;
 }
 
+int engine_targets_map(const struct engine *engine)
+{
+	return engine->kernel.maps[MAP_targets];
+}
+
 size_t engine_part_targets(const struct engine *engine, uint32_t part)
 {
 	return visit_targets(engine, scope_bit(engine->parts.items[part]->place.scope), NULL);

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The program on CPU samples: counts each different stack of the targets' threads.
+//
+// It runs on every CPU at the sampling frequency, whoever is there; for a thread of no target it
+// ends at the first look-up. Samples in the kernel stand for the user code that is there: its stack
+// goes on from the thread's saved registers. Samples in the handling of a probe are nobody's.
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "capacities.h"
+#include "unwind.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define BREAKPOINT 0xcc
+#define USER_MODE  3 /* privilege level in the code segment's selector */
+
+volatile __u32 gate SEC(".data.sampling"); /* 0: samples are ignored */
+
+/* The timing programs' own: process id to its scopes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} targets SEC(".maps");
+
+/* Process id to its address space; 0: to be read anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPACES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} spaces SEC(".maps");
+
+/* By the hash of the places. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SAMPLED_STACKS);
+	__type(key, __u64);
+	__type(value, struct sampled_stack);
+} stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SAMPLED_LEAVES);
+	__type(key, __u64); /* place */
+	__type(value, __u64);
+} leaves SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SAMPLING_COUNTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} sampling_counts SEC(".maps");
+
+static __always_inline void count(enum sampling_count what)
+{
+	__u32 key = what;
+	__u64 *counter = bpf_map_lookup_elem(&sampling_counts, &key);
+
+	if (counter)
+		*counter += 1;
+}
+
+static __always_inline void add_sample(__u64 *samples)
+{
+	__sync_fetch_and_add(samples, 1);
+}
+
+static __always_inline void count_leaf(__u64 place)
+{
+	__u64 *samples = bpf_map_lookup_elem(&leaves, &place), one = 1;
+
+	if (samples)
+		add_sample(samples);
+	else if (bpf_map_update_elem(&leaves, &place, &one, BPF_NOEXIST))
+		count(SAMPLING_LOST);
+	count(SAMPLING_LEAF_ONLY);
+}
+
+struct hashing {
+	__u64 hash;
+};
+
+static int hash_place(__u32 at, void *context)
+{
+	struct hashing *hashing = context;
+	struct walk *walk = walk_now();
+
+	if (!walk || at >= STACK_PLACES_MAX || at >= walk->stack.depth)
+		return 1;
+	hashing->hash = (hashing->hash ^ walk->stack.places[at]) * 0x9e3779b97f4a7c15ull;
+	hashing->hash ^= hashing->hash >> 29;
+	return 0;
+}
+
+static __always_inline void count_stack(struct walk *walk)
+{
+	struct hashing hashing = {.hash = walk->stack.depth};
+	struct sampled_stack *known;
+
+	bpf_loop(STACK_PLACES_MAX, hash_place, &hashing, 0);
+	known = bpf_map_lookup_elem(&stacks, &hashing.hash);
+	if (!known) {
+		walk->stack.samples = 0;
+		bpf_map_update_elem(&stacks, &hashing.hash, &walk->stack, BPF_NOEXIST);
+		known = bpf_map_lookup_elem(&stacks, &hashing.hash);
+	}
+	if (known)
+		add_sample(&known->samples);
+	else
+		count_leaf(walk->stack.places[0]);
+}
+
+static __always_inline void find_probes(struct walk *walk, struct task_struct *task)
+{
+	struct xol_area *area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+
+	walk->trampoline = area ? BPF_CORE_READ(area, vaddr) : 0;
+	walk->return_instance = 0;
+	if (walk->trampoline)
+		walk->return_instance = (__u64)BPF_CORE_READ(task, utask, return_instances);
+}
+
+static __always_inline bool is_breakpoint(__u64 address)
+{
+	__u8 byte = 0;
+
+	bpf_probe_read_user(&byte, sizeof(byte), (void *)address);
+	return byte == BREAKPOINT;
+}
+
+/*
+ * Whether a thread that is in the kernel, or in the probes' own code, handles a probe: it came by a
+ * breakpoint (no system call), and stands at it or behind it.
+ */
+static __always_inline bool in_probe(const struct walk *walk, bool in_kernel, __s64 system_call)
+{
+	if (!walk->trampoline)
+		return false;
+	if (walk->ip - walk->trampoline < 4096)
+		return true;
+	return in_kernel && system_call < 0 &&
+	       (is_breakpoint(walk->ip) || is_breakpoint(walk->ip - 1));
+}
+
+/* What a program on perf events is given: struct bpf_perf_event_data. */
+struct sample {
+	struct registers registers;
+	__u64 period, address;
+};
+
+static __always_inline void walk_begin(struct walk *walk, struct task_struct *task, __u32 process)
+{
+	const __u32 *space = bpf_map_lookup_elem(&spaces, &process);
+
+	walk->space = space ? *space : 0;
+	walk->called = walk->ended = false;
+	walk->stack.depth = 0;
+	find_probes(walk, task);
+}
+
+SEC("perf_event")
+int sample_cpu(struct sample *sample)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+	bool in_kernel = (sample->registers.cs & USER_MODE) != USER_MODE;
+	const struct pt_regs *registers;
+	struct walk *walk = walk_now();
+	__s64 system_call = -1;
+
+	if (!walk || !gate || !bpf_map_lookup_elem(&targets, &process))
+		return 0;
+	count(SAMPLING_TAKEN);
+	walk_begin(walk, task, process);
+	if (in_kernel) {
+		registers = (const struct pt_regs *)bpf_task_pt_regs(task);
+		walk->ip = BPF_CORE_READ(registers, ip);
+		walk->sp = BPF_CORE_READ(registers, sp);
+		walk->bp = BPF_CORE_READ(registers, bp);
+		system_call = BPF_CORE_READ(registers, orig_ax);
+		walk->called = system_call >= 0;
+		walk->stack.places[0] = PLACE_OF_KIND(PLACE_KERNEL);
+		walk->stack.depth = 1;
+	} else {
+		walk->ip = sample->registers.rip;
+		walk->sp = sample->registers.rsp;
+		walk->bp = sample->registers.rbp;
+	}
+	if (in_probe(walk, in_kernel, system_call)) {
+		walk->stack.places[0] = PLACE_OF_KIND(PLACE_PROBE);
+		walk->stack.depth = 1;
+	} else {
+		walk_stack(walk);
+		if (!walk->ended)
+			count(SAMPLING_CUT);
+	}
+	count_stack(walk);
+	return 0;
+}
+
+/* A forked child runs the same code at the same addresses. */
+SEC("raw_tp/sched_process_fork")
+int sample_fork(struct bpf_raw_tracepoint_args *context)
+{
+	const struct task_struct *parent = (const void *)context->args[0];
+	const struct task_struct *child = (const void *)context->args[1];
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), space;
+	const __u32 *known = from == to ? NULL : bpf_map_lookup_elem(&spaces, &from);
+
+	space = known ? *known : 0;
+	if (space)
+		bpf_map_update_elem(&spaces, &to, &space, BPF_ANY);
+	return 0;
+}
+
+/* Another program: what was known of the addresses is void. */
+SEC("raw_tp/sched_process_exec")
+int sample_exec(void *context)
+{
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+
+	bpf_map_delete_elem(&spaces, &process);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int sample_exit(void *context)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+
+	if (!BPF_CORE_READ(task, signal, live.counter))
+		bpf_map_delete_elem(&spaces, &process);
+	return 0;
+}
