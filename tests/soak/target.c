@@ -29,11 +29,13 @@ static useconds_t pause_us;
 #define EIGHT(DO, name) \
 	DO(name##0)     \
 	DO(name##1) DO(name##2) DO(name##3) DO(name##4) DO(name##5) DO(name##6) DO(name##7)
-#define ALL(DO)                                                                         \
-	EIGHT(DO, still_)                                                               \
-	EIGHT(DO, moving_0)                                                             \
-	EIGHT(DO, moving_1) EIGHT(DO, moving_2) EIGHT(DO, moving_3) EIGHT(DO, moving_4) \
-	    EIGHT(DO, moving_5) EIGHT(DO, moving_6) EIGHT(DO, moving_7)
+#define ALL(DO)             \
+	EIGHT(DO, still_)   \
+	EIGHT(DO, moving_0) \
+	EIGHT(DO, moving_1) \
+	EIGHT(DO, moving_2) \
+	EIGHT(DO, moving_3) \
+	EIGHT(DO, moving_4) EIGHT(DO, moving_5) EIGHT(DO, moving_6) EIGHT(DO, moving_7)
 
 ALL(FUNCTION)
 
