@@ -191,6 +191,14 @@ def check_watch(server):
     replies = [connection.receive() for _ in range(3)]
     checks.that(all(reply.get("continues") for reply in replies), "Watch goes on")
     connection.close()
+    profile = server.call("Collect")["profile"]
+    for lines in (False, True):
+        counts = server.call("Watch", lines=lines)["functions"]
+        for key in ("name", "line", "calls", "timed_calls", "total_ns", "self_ns"):
+            checks.equal([each[key] for each in counts], [each[key] for each in profile["functions"]], f"Watch: {key}")
+        wanted = [[(line["line"], line["hits"], line["total_ns"]) for line in each["lines"]] for each in profile["functions"]]
+        found = [[(line["line"], line["hits"], line["total_ns"]) for line in each.get("lines", [])] for each in counts]
+        checks.equal(found, wanted if lines else [[] for _ in counts], f"Watch: lines, asked: {lines}")
 
 
 def check_stop(server):

@@ -40,8 +40,10 @@ static int connect_failed(const char *path, int error, struct failure *failure)
 	}
 }
 
-static int open_socket(const char *path, struct failure *failure)
+static int open_socket(const char *wanted, struct failure *failure)
 {
+	const char *named = wanted ? wanted : getenv("LPROFD_SOCKET");
+	const char *path = named ? named : PROTOCOL_SOCKET;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -55,11 +57,12 @@ static int open_socket(const char *path, struct failure *failure)
 	return TAKE_FD(fd);
 }
 
-static int send_call(int fd, const char *method, const char *parameters, struct failure *failure)
+static int send_call(
+    int fd, const char *method, const char *parameters, bool more_replies, struct failure *failure)
 {
 	CLEANUP_FREE char *text = NULL;
-	int length = asprintf(&text, "{\"method\": \"%s\", \"parameters\": %s}", method,
-	    parameters ? parameters : "{}");
+	int length = asprintf(&text, "{\"method\": \"%s\", \"parameters\": %s%s}", method,
+	    parameters ? parameters : "{}", more_replies ? ", \"more\": true" : "");
 	size_t size, sent = 0;
 
 	if (length < 0)
@@ -78,17 +81,19 @@ static int send_call(int fd, const char *method, const char *parameters, struct 
 	return 0;
 }
 
-/* Up to the NUL. */
-static int receive_reply(int fd, bytes *reply, struct failure *failure)
+/* Up to the NUL. -EAGAIN: with MSG_DONTWAIT in `flags`, the rest is still to come. */
+static int receive_reply(int fd, int flags, bytes *reply, struct failure *failure)
 {
 	for (;;) {
 		ssize_t more;
 
 		if (reply->count > PROTOCOL_REPLY_MAX || ARRAY_RESERVE(reply, READ_STEP))
 			return failure_set(failure, ENOMEM, "lprofd's reply is too long");
-		more = recv(fd, reply->items + reply->count, READ_STEP, 0);
+		more = recv(fd, reply->items + reply->count, READ_STEP, flags);
 		if (more < 0 && errno == EINTR)
 			continue;
+		if (more < 0 && errno == EAGAIN)
+			return -EAGAIN;
 		if (more <= 0)
 			return failure_set(failure, more < 0 ? errno : ECONNRESET,
 			    "lprofd ended before it answered");
@@ -149,15 +154,71 @@ static int read_reply(
 int client_call(const char *socket, const char *method, const char *parameters,
     struct json_object **ret_parameters, struct failure *failure)
 {
-	const char *path = socket ? socket : getenv("LPROFD_SOCKET");
-	CLEANUP_CLOSE int fd = open_socket(path ? path : PROTOCOL_SOCKET, failure);
+	CLEANUP_CLOSE int fd = open_socket(socket, failure);
 	bytes reply CLEANUP(bytes_fini) = {0};
 	int error;
 
 	if (fd < 0)
 		return fd;
-	error = send_call(fd, method, parameters, failure);
+	error = send_call(fd, method, parameters, false, failure);
 	if (!error)
-		error = receive_reply(fd, &reply, failure);
+		error = receive_reply(fd, 0, &reply, failure);
 	return error ? error : read_reply(&reply, ret_parameters, failure);
+}
+
+/* ---- Watch ---- */
+
+struct client_watch {
+	int socket;
+	bytes input; /* from the end of the last reply on */
+};
+
+int client_watch_open(const char *socket, const char *parameters, struct client_watch **ret_watch,
+    struct failure *failure)
+{
+	CLEANUP(client_watch_free_p) struct client_watch *watch = calloc(1, sizeof(*watch));
+	int error;
+
+	if (!watch)
+		return failure_set(failure, ENOMEM, "out of memory");
+	watch->socket = open_socket(socket, failure);
+	if (watch->socket < 0)
+		return watch->socket;
+	error = send_call(watch->socket, PROTOCOL_INTERFACE ".Watch", parameters, true, failure);
+	if (error)
+		return error;
+	*ret_watch = TAKE(watch);
+	return 0;
+}
+
+void client_watch_free(struct client_watch *watch)
+{
+	if (!watch)
+		return;
+	cleanup_close(&watch->socket);
+	bytes_fini(&watch->input);
+	free(watch);
+}
+
+int client_watch_descriptor(const struct client_watch *watch)
+{
+	return watch->socket;
+}
+
+int client_watch_read(
+    struct client_watch *watch, struct json_object **ret_parameters, struct failure *failure)
+{
+	bytes *input = &watch->input;
+	size_t size;
+	int error = 0;
+
+	if (!input->count || !memchr(input->items, '\0', input->count))
+		error = receive_reply(watch->socket, MSG_DONTWAIT, input, failure);
+	if (error)
+		return error == -EAGAIN ? 0 : error;
+	error = read_reply(input, ret_parameters, failure);
+	size = strlen(input->items) + 1;
+	input->count -= size;
+	memmove(input->items, input->items + size, input->count);
+	return error ? error : 1;
 }

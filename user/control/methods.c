@@ -246,24 +246,25 @@ static int do_status(struct call *call, struct json_stream *json)
 	return error;
 }
 
-static int reply_watch(
-    const struct daemon *daemon, uid_t user, struct json_stream *json, struct failure *failure)
-{
-	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	int error = drain(daemon, user, &profile, failure);
-
-	if (!error)
-		reply_counts(json, profile);
-	return error;
-}
-
 struct watcher {
 	struct daemon *daemon;
 	struct server_client *client;
 	uid_t user;
+	bool lines;
 	uint64_t interval_us;
 	sd_event_source *timer;
 };
+
+static int reply_watch(
+    const struct watcher *watcher, struct json_stream *json, struct failure *failure)
+{
+	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	int error = drain(watcher->daemon, watcher->user, &profile, failure);
+
+	if (!error)
+		reply_counts(json, watcher->daemon, profile, watcher->lines);
+	return error;
+}
 
 static int watch_again(sd_event_source *source, uint64_t now, void *context)
 {
@@ -277,7 +278,7 @@ static int watch_again(sd_event_source *source, uint64_t now, void *context)
 	if (client_pending(watcher->client) || memory_text_init(&text))
 		return 0; /* one that reads slowly sees fewer */
 	reply_begin(&json, text.file);
-	if (!reply_watch(watcher->daemon, watcher->user, &json, NULL)) {
+	if (!reply_watch(watcher, &json, NULL)) {
 		reply_end(&json, true);
 		if (!memory_text_end(&text))
 			client_send(watcher->client, text.text, text.size);
@@ -297,17 +298,14 @@ void methods_gone(void *context, struct server_client *client)
 	client_set_context(client, NULL);
 }
 
-static int start_watching(struct call *call, uint64_t interval_ms)
+static int start_watching(struct call *call, const struct watcher *wanted)
 {
 	struct watcher *watcher = calloc(1, sizeof(*watcher));
 	int error;
 
 	if (!watcher)
 		return failure_set(call->failure, ENOMEM, "out of memory");
-	*watcher = (struct watcher){.daemon = call->daemon,
-	    .client = call->client,
-	    .user = call->user,
-	    .interval_us = interval_ms * 1000};
+	*watcher = *wanted;
 	error = sd_event_add_time_relative(call->daemon->event, &watcher->timer, CLOCK_MONOTONIC,
 	    watcher->interval_us, 0, watch_again, watcher);
 	if (error < 0) {
@@ -320,16 +318,21 @@ static int start_watching(struct call *call, uint64_t interval_ms)
 
 static int do_watch(struct call *call, struct json_stream *json)
 {
+	struct watcher wanted = {
+	    .daemon = call->daemon, .client = call->client, .user = call->user};
 	int64_t interval_ms = WATCH_DEFAULT_MS;
 	int error = json_get_signed(
 	    &call->parameters, "interval_ms", WATCH_MIN_MS, WATCH_MAX_MS, &interval_ms);
 
+	wanted.interval_us = (uint64_t)interval_ms * 1000;
+	if (!error)
+		error = json_get_bool(&call->parameters, "lines", &wanted.lines);
 	if (!error && client_context(call->client))
 		error = failure_set(call->failure, EBUSY, "this connection watches already");
 	if (!error)
-		error = reply_watch(call->daemon, call->user, json, call->failure);
+		error = reply_watch(&wanted, json, call->failure);
 	if (!error && call->message->more)
-		error = start_watching(call, (uint64_t)interval_ms);
+		error = start_watching(call, &wanted);
 	return error;
 }
 

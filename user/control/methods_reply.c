@@ -3,6 +3,7 @@
 #include "control/methods_reply.h"
 
 #include <string.h>
+#include <time.h>
 
 #define FUNCTIONS_SHOWN 1000 /* and of what is left out */
 
@@ -146,6 +147,15 @@ static size_t count_active(const struct probes *probes)
 	return active;
 }
 
+static void write_losses(struct json_stream *json, const struct profile *profile)
+{
+	json_open(json, "losses", '{', JSON_COMPACT);
+	for (int loss = 0; loss < LOSS_COUNT; loss++)
+		if (profile->losses[loss])
+			json_unsigned(json, loss_cause((enum loss)loss), profile->losses[loss]);
+	json_close(json);
+}
+
 void reply_status(
     struct json_stream *json, const struct daemon *daemon, const struct profile *profile)
 {
@@ -167,25 +177,63 @@ void reply_status(
 	json_unsigned(json, "hits", profile->cost.hits);
 	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);
 	json_real(json, "share_of_cpu", profile->cost.share_of_cpu);
-	json_open(json, "losses", '{', JSON_COMPACT);
-	for (int loss = 0; loss < LOSS_COUNT; loss++)
-		if (profile->losses[loss])
-			json_unsigned(json, loss_cause((enum loss)loss), profile->losses[loss]);
+	write_losses(json, profile);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A line's file is told where it is not the function's. */
+static void write_line(struct json_stream *json, const struct profile_function *function,
+    const struct profile_line *line)
+{
+	json_open(json, NULL, '{', JSON_COMPACT);
+	if (strcmp(line->file, function->file) != 0)
+		json_text(json, "file", line->file);
+	json_unsigned(json, "line", line->line);
+	json_unsigned(json, "hits", line->hits);
+	json_signed(json, "total_ns", line->total_ns);
+	json_signed(json, "self_ns", line->self_ns);
 	json_close(json);
 }
 
-void reply_counts(struct json_stream *json, const struct profile *profile)
+static void write_counts(struct json_stream *json, const struct profile *profile,
+    const struct profile_function *function, bool lines)
 {
-	json_open(json, "functions", '[', JSON_ROWS);
-	ARRAY_FOREACH (function, &profile->functions) {
-		json_open(json, NULL, '{', JSON_COMPACT);
-		json_text(json, "name", function->name);
-		json_text(json, "file", function->file);
-		json_unsigned(json, "line", function->line);
-		json_unsigned(json, "calls", function->calls);
-		json_signed(json, "total_ns", function->total_ns);
-		json_signed(json, "self_ns", function->self_ns);
+	json_open(json, NULL, '{', JSON_COMPACT);
+	json_text(json, "name", function->name);
+	json_text(json, "file", function->file);
+	json_unsigned(json, "line", function->line);
+	if (function->image < profile->images.count)
+		json_text(json, "image", profile->images.items[function->image].path);
+	json_unsigned(json, "calls", function->calls);
+	json_unsigned(json, "timed_calls", function->timed_calls);
+	json_signed(json, "total_ns", function->total_ns);
+	json_signed(json, "self_ns", function->self_ns);
+	if (lines && function->lines_measured) {
+		json_open(json, "lines", '[', JSON_COMPACT);
+		ARRAY_FOREACH (line, &function->lines)
+			write_line(json, function, line);
 		json_close(json);
 	}
+	json_close(json);
+}
+
+void reply_counts(struct json_stream *json, const struct daemon *daemon,
+    const struct profile *profile, bool lines)
+{
+	json_unsigned(json, "now_ns", now_ns());
+	json_unsigned(json, "probes", count_active(&daemon->probes));
+	json_unsigned(json, "hits", profile->cost.hits);
+	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);
+	write_losses(json, profile);
+	json_open(json, "functions", '[', JSON_ROWS);
+	ARRAY_FOREACH (function, &profile->functions)
+		write_counts(json, profile, function, lines);
 	json_close(json);
 }

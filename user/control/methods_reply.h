@@ -23,6 +23,9 @@ void reply_left_out(struct json_stream *json, const struct probe *probe);
 
 void reply_status(
     struct json_stream *json, const struct daemon *daemon, const struct profile *profile);
-void reply_counts(struct json_stream *json, const struct profile *profile);
+
+/* What Watch tells, of lines too if asked. */
+void reply_counts(struct json_stream *json, const struct daemon *daemon,
+    const struct profile *profile, bool lines);
 
 #endif

@@ -52,8 +52,14 @@ const char protocol_description[] =
     "  clients: int, functions: int, functions_max: int, sites: int, sites_max: int,\n"
     "  lines: int, lines_max: int, hits: int, overhead_ns: int, losses: [string]int)\n"
     "\n"
-    "# With `more`: the counts of all functions, again and again.\n"
-    "method Watch(interval_ms: ?int) -> (functions: []object)\n"
+    "# With `more`: the counts of all functions, again and again; with `lines` of their lines "
+    "too.\n"
+    "# Times are of timed calls; `now_ns` is the monotonic clock's.\n"
+    "type Line (file: ?string, line: int, hits: int, total_ns: int, self_ns: int)\n"
+    "type Counts (name: string, file: string, line: int, image: string, calls: int,\n"
+    "  timed_calls: int, total_ns: int, self_ns: int, lines: ?[]Line)\n"
+    "method Watch(interval_ms: ?int, lines: ?bool) -> (now_ns: int, probes: int, hits: int,\n"
+    "  overhead_ns: int, losses: [string]int, functions: []Counts)\n"
     "\n"
     "error Failed (code: string, message: string)\n";
 
