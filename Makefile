@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 CC := gcc
 CLANG := clang
 BPFTOOL := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
-PACKAGES := libbpf libelf libdw json-c zlib libsystemd libmicrohttpd libprotobuf-c
+PACKAGES := libbpf libelf libdw json-c zlib libsystemd libmicrohttpd ncursesw libprotobuf-c
 FUZZ_SECONDS ?= 60
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' $(1) $@)

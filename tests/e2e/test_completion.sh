@@ -39,7 +39,7 @@ _lprof
 [ -z "${COMPREPLY[*]}" ] || { echo "offered '${COMPREPLY[*]}' to another command" && exit 1; }
 
 # Every option that help shows is offered: two lists that must agree.
-for command in run record plan report export diff merge doctor add remove list rate reset status collect; do
+for command in run record plan report export diff merge doctor add remove list rate reset status collect top; do
 	build/lprof "$command" --help > /dev/null 2>&1 || continue
 	for option in $(build/lprof "$command" --help | sed -n '/^Options:/,/^Examples:/s/^  \(-[-a-z]*\).*/\1/p'); do
 		case " $(_lprof_options "$command") " in

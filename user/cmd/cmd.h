@@ -42,6 +42,7 @@ int cmd_rate(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_collect(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 /*
  * Says on stderr, in one line, how `command` was misused and where help is; with `json` as

@@ -128,6 +128,17 @@ static const struct help_page {
 	{{"lprof collect", "as a report"}, {"lprof collect -o now.lprof", "as a file"},
 	    {"lprof collect --json | jq '.functions[].name'", "for a program"}},
 	NULL},
+    {"top", "show lprofd's functions and lines, live", "lprof top [OPTION...]", 0,
+	"  -d DURATION       time between updates: 1s, from 100ms to 1h\n"
+	"  -n COUNT          end after so many updates\n"
+	"  -b, --batch       print instead of drawing, for scripts\n"
+	"  --lines           begin with the table of lines\n"
+	"  --sort KEY        order: rate, time, self, each, calls, total, own or name\n"
+	"  --json            print each update as JSON on a line, and errors as JSON\n",
+	{{"lprof top", "functions by time; Enter shows the source, q ends"},
+	    {"lprof top --lines -d 5s --sort rate", "lines by hits, every five seconds"},
+	    {"lprof top -b -n 1 | head", "what the next second brings, for a script"}},
+	NULL},
     {"doctor", "what this kernel, these privileges and an image allow",
 	"lprof doctor [--json] [IMAGE]", 0, "  --json            print the findings as JSON\n",
 	{{"lprof doctor", "what works here, and why something does not"},

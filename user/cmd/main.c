@@ -30,6 +30,7 @@ static const struct command {
     {"reset", cmd_reset},
     {"status", cmd_status},
     {"collect", cmd_collect},
+    {"top", cmd_top},
     {"help", NULL},
 };
 

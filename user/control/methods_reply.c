@@ -213,6 +213,7 @@ static void write_counts(struct json_stream *json, const struct profile *profile
 		json_text(json, "image", profile->images.items[function->image].path);
 	json_unsigned(json, "calls", function->calls);
 	json_unsigned(json, "timed_calls", function->timed_calls);
+	json_unsigned(json, "open_calls", function->accounting.open);
 	json_signed(json, "total_ns", function->total_ns);
 	json_signed(json, "self_ns", function->self_ns);
 	if (lines && function->lines_measured) {

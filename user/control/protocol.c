@@ -57,7 +57,7 @@ const char protocol_description[] =
     "# Times are of timed calls; `now_ns` is the monotonic clock's.\n"
     "type Line (file: ?string, line: int, hits: int, total_ns: int, self_ns: int)\n"
     "type Counts (name: string, file: string, line: int, image: string, calls: int,\n"
-    "  timed_calls: int, total_ns: int, self_ns: int, lines: ?[]Line)\n"
+    "  timed_calls: int, open_calls: int, total_ns: int, self_ns: int, lines: ?[]Line)\n"
     "method Watch(interval_ms: ?int, lines: ?bool) -> (now_ns: int, probes: int, hits: int,\n"
     "  overhead_ns: int, losses: [string]int, functions: []Counts)\n"
     "\n"
