@@ -708,6 +708,17 @@ static __always_inline void thread_end_frames(struct thread *thread, struct task
 	stack_pop_below(&stack, ~0ull, bpf_ktime_get_ns() - thread->cost, POP_ENDED);
 }
 
+/* lprof may see other process ids than the kernel's first namespace. */
+static __always_inline bool is_owner(void)
+{
+	struct bpf_pidns_info found = {};
+
+	return settings.owner &&
+	       !bpf_get_ns_current_pid_tgid(
+		   settings.owner_device, settings.owner_namespace, &found, sizeof(found)) &&
+	       found.tgid == settings.owner;
+}
+
 SEC("raw_tp/sched_process_exit")
 int follow_exit(void *context)
 {
@@ -722,7 +733,7 @@ int follow_exit(void *context)
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	/* lprof was killed: with no more returns awaited, closing its links waits for none. */
-	if (process == settings.owner)
+	if (is_owner())
 		settings.gate = 0;
 	bpf_map_delete_elem(&targets, &process);
 	return 0;

@@ -195,12 +195,14 @@ struct settings {
 	 * back by user space once it knows that they unwind no stacks. */
 	__u32 hold_returns;
 	__u32 image_changes; /* how often */
-	__u32 owner;         /* the process whose end shuts the gate; 0: none */
-	__u32 edge_mask;     /* places in one shard's part of the table of callers, less one */
+	__u32 owner; /* the process whose end shuts the gate, as its namespace has it; 0: none */
+	__u32 edge_mask;    /* places in one shard's part of the table of callers, less one */
+	__u64 owner_device; /* the owner's pid namespace: of stat() on its file */
+	__u64 owner_namespace;
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
 };
-_Static_assert(sizeof(struct settings) == 176, "wire layout");
+_Static_assert(sizeof(struct settings) == 192, "wire layout");
 
 #endif

@@ -369,6 +369,30 @@ static void the_gate_opens_again(void **state)
 	EXPECT(g, .entries = 0);
 }
 
+/* Its number may be another process's in another pid namespace. */
+static void the_gate_closes_with_its_owner(void **state)
+{
+	(void)state;
+	native.namespace_device = 4;
+	native.namespace_number = 4026531836;
+	settings.owner = world.thread->kernel.tgid;
+	settings.owner_device = 4;
+	settings.owner_namespace = 4026532201;
+	follow_exit(NULL);
+	assert_int_equal(settings.gate, 1);
+	settings.owner_namespace = native.namespace_number;
+	settings.owner++;
+	follow_exit(NULL);
+	assert_int_equal(settings.gate, 1);
+	settings.owner--;
+	world.thread->process.live.counter = 1; /* another thread lives on */
+	follow_exit(NULL);
+	assert_int_equal(settings.gate, 1);
+	world.thread->process.live.counter = 0;
+	follow_exit(NULL);
+	assert_int_equal(settings.gate, 0);
+}
+
 /* ---- Preemption: programs of two threads interleave on one CPU ---- */
 
 static struct {
@@ -446,6 +470,7 @@ int main(void)
 	    TIMING_TEST(hits_before_the_gate_opens),
 	    TIMING_TEST(frames_stay_open_when_the_gate_closes),
 	    TIMING_TEST(the_gate_opens_again),
+	    TIMING_TEST(the_gate_closes_with_its_owner),
 	    TIMING_TEST(threads_preempt_each_other),
 	};
 

@@ -39,6 +39,7 @@ static uint64_t clock_ns(clockid_t clock)
 static void fill_settings(const struct engine *engine)
 {
 	volatile struct settings *settings = engine->kernel.settings;
+	struct stat namespace;
 
 	settings->gate = 0;
 	settings->shard_mask = engine->counters.shards - 1;
@@ -46,7 +47,11 @@ static void fill_settings(const struct engine *engine)
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
 	settings->edge_mask = engine->counters.edge_places - 1;
-	settings->owner = engine->options.pins ? 0 : (__u32)getpid();
+	if (!engine->options.pins && stat("/proc/self/ns/pid", &namespace) == 0) {
+		settings->owner = (__u32)getpid();
+		settings->owner_device = namespace.st_dev;
+		settings->owner_namespace = namespace.st_ino;
+	}
 	if (!engine->options.correct)
 		return;
 	for (int class = 0; class < COST_CLASSES; class ++) {

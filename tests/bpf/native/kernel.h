@@ -46,6 +46,7 @@ static struct {
 	uint64_t cookie, function_address; /* of the hit */
 	void *user_registers;              /* struct pt_regs of the current thread */
 	uint32_t cpu;
+	uint64_t namespace_device, namespace_number;
 	bool no_memory;          /* storage and entries cannot be created */
 	const void *unavailable; /* this map cannot even be looked up */
 	void (*preempt)(void);
@@ -207,6 +208,17 @@ static inline struct task_struct *bpf_get_current_task_btf(void)
 static inline uint64_t bpf_get_current_pid_tgid(void)
 {
 	return (uint64_t)native.thread->tgid << 32 | native.thread->tid;
+}
+
+/* Process ids of the one namespace that there is. */
+static inline long bpf_get_ns_current_pid_tgid(
+    uint64_t device, uint64_t namespace, struct bpf_pidns_info *ids, uint32_t size)
+{
+	if (device != native.namespace_device || namespace != native.namespace_number ||
+	    size != sizeof(*ids))
+		return -EINVAL;
+	*ids = (struct bpf_pidns_info){.pid = native.thread->tid, .tgid = native.thread->tgid};
+	return 0;
 }
 
 static inline uint64_t bpf_get_attach_cookie(const void *context)
