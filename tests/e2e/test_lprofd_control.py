@@ -166,7 +166,7 @@ def check_metrics(server):
     def get(path, accept="*/*"):
         request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept})
         with urllib.request.urlopen(request, timeout=20) as reply:
-            return reply.headers["Content-Type"], reply.read().decode()
+            return reply.headers["Content-Type"], reply.read().decode(errors="replace")
 
     kind, text = get("/metrics")
     checks.that("version=0.0.4" in kind, kind)
@@ -183,6 +183,10 @@ def check_metrics(server):
     checks.that("<pre>" in get("/")[1], "the page at /")
     kind, text = get("/profile?format=html")
     checks.that("text/html" in kind and text.startswith("<!DOCTYPE html>") and '"name": "leaf"' in text, f"/profile?format=html: {kind}")
+    for extension, wanted, begins in (("speedscope.json", "application/json", '{\n "$schema"'), ("folded", "text/plain", ""),
+                                      ("callgrind", "text/plain", "# callgrind format"), ("pstat", "octet-stream", "{(")):
+        kind, text = get(f"/profile?format={extension}")
+        checks.that(wanted in kind and text.startswith(begins), f"/profile?format={extension}: {kind} {text[:30]!r}")
 
 
 def check_watch(server):

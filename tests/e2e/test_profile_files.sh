@@ -52,7 +52,7 @@ succeed report --annotate add.c --functions example.json
 grep -q '^     6      4000 ' out && grep -q 'file:line(function)$' out || fail '--annotate --functions'
 succeed report --json example.json
 cmp -s out example.json || fail '--json is not the file itself'
-for extension in json lprof txt prof pstat pb.gz callgrind; do
+for extension in json lprof txt prof pstat pb.gz callgrind folded speedscope.json; do
 	succeed export example.json -o "x.$extension"
 	[ -s "x.$extension" ] || fail "x.$extension"
 done

@@ -25,7 +25,9 @@ enum {
 };
 
 /* Those of output.h, as help lists them; tests/checks/check-manual holds them to be. */
-#define CMD_EXTENSIONS ".lprof .json .html .txt .prof .pstat .pb.gz .callgrind callgrind.out.*"
+#define CMD_EXTENSIONS                                                                    \
+	".lprof .json .html .txt .prof .pstat .pb.gz .callgrind callgrind.out.* .folded " \
+	".speedscope.json"
 
 int cmd_run(int argc, char **argv);
 int cmd_record(int argc, char **argv);

@@ -120,10 +120,13 @@ static void make_metrics(
 
 static const char *type_of(const char *extension)
 {
-	return !strcmp(extension, ".json")   ? "application/json"
-	       : !strcmp(extension, ".txt")  ? TYPE_TEXT
-	       : !strcmp(extension, ".html") ? TYPE_HTML
-					     : "application/octet-stream";
+	bool is_text = !strcmp(extension, ".txt") || !strcmp(extension, ".folded") ||
+		       !strcmp(extension, ".callgrind");
+
+	return string_ends(extension, ".json") ? "application/json"
+	       : is_text                       ? TYPE_TEXT
+	       : !strcmp(extension, ".html")   ? TYPE_HTML
+					       : "application/octet-stream";
 }
 
 /* "?format=json": any of the formats that files have, by their extension. */

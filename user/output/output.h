@@ -25,7 +25,9 @@ struct output_options {
 	FORMAT(".pstat", pstats, "cProfile's, for pstats")                                  \
 	FORMAT(".pb.gz", pprof, "pprof's")                                                  \
 	FORMAT(".callgrind", callgrind, "callgrind's, with lines and calls")                \
-	FORMAT("callgrind.out.*", callgrind, "callgrind's, with lines and calls")
+	FORMAT("callgrind.out.*", callgrind, "callgrind's, with lines and calls")           \
+	FORMAT(".folded", folded, "stacks, for flamegraph.pl")                              \
+	FORMAT(".speedscope.json", speedscope, "stacks, for speedscope")
 
 struct output_format {
 	const char *extension; /* what a file's name ends in; or, up to a '*', begins with */
