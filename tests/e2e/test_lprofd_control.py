@@ -189,6 +189,30 @@ def check_metrics(server):
         checks.that(wanted in kind and text.startswith(begins), f"/profile?format={extension}: {kind} {text[:30]!r}")
 
 
+def check_sources(server, directory):
+    """Over HTTP anybody may look: of sources only what everybody may read."""
+    place = directory / "sources"
+    place.mkdir()
+    source, program = place / "private.c", place / "private"
+    source.write_text("#include <stdlib.h>\nint work(int n)\n{\n\treturn abs(n); /* SECRET */\n}\nint main(int n, char **v) { (void)v; return work(n) - 1; }\n")
+    measuring.succeed(["gcc", "-g", "-O0", "-o", program, source])
+    probe = server.call("Add", image=str(program), specs=[{"text": "work", "lines": True}])["probe"]["id"]
+    measuring.succeed([program])
+
+    def shown(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as reply:
+            text = reply.read().decode()
+        checks.that("work" in text, f"{path} does not have the function")
+        return "SECRET" in text
+
+    for folder, file, wanted in ((0o755, 0o644, True), (0o755, 0o600, False), (0o700, 0o644, False)):
+        place.chmod(folder)
+        source.chmod(file)
+        for path in ("/", "/profile?format=html", "/profile?format=txt"):
+            checks.equal(shown(path), wanted, f"{path}: contents of a source of mode {file:o} in a folder of mode {folder:o}")
+    server.call("Remove", probes=[str(probe)])
+
+
 def check_watch(server):
     connection = server.connect()
     connection.send("Watch", {"interval_ms": 100}, more=True)
@@ -232,6 +256,7 @@ def main():
             check_users(server, program)
             check_commands(server, program)
             check_metrics(server)
+            check_sources(server, directory)
             check_watch(server)
             second = measuring.command(server.command())
             checks.that(second.returncode == 1 and "another lprofd" in second.stderr, f"a second lprofd: {second}")

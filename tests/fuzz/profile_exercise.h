@@ -60,6 +60,7 @@ static inline void exercise_files(const struct profile *profile)
 static inline void exercise_profile(struct profile *profile)
 {
 	CLEANUP(profile_free_p) struct profile *sum = profile_new();
+	struct failure failure = {0};
 	struct profile_diff diff;
 	char *text = NULL;
 	size_t size;
@@ -78,6 +79,10 @@ static inline void exercise_profile(struct profile *profile)
 	for (int sort = REPORT_SORT_CUMULATIVE; sort <= REPORT_SORT_STANDARD; sort++)
 		report_print(
 		    profile, stream, &(struct report_options){.functions = true, .sort = sort});
+	report_print(profile, stream, &(struct report_options){.tree = true, .color = true});
+	ARRAY_FOREACH (function, &profile->functions)
+		report_annotate(profile, function->file, stream,
+		    &(struct report_options){.color = true}, &failure);
 	fclose(stream);
 	free(text);
 }

@@ -17,7 +17,7 @@ static void check(const char *text, bool expected)
 
 	fputs(text, stream);
 	fclose(stream);
-	source = source_open(path);
+	source = source_open(path, false);
 	unlink(path);
 	assert_non_null(source);
 	if (python_reads(source, 2) != expected)

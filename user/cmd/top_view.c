@@ -46,7 +46,7 @@ static const struct source *find_source(struct top_view *view, const char *path)
 	file.path = strdup(path);
 	if (!file.path)
 		return NULL;
-	file.source = source_open(file.path);
+	file.source = source_open(file.path, false);
 	if (!ARRAY_APPEND(&view->files, file))
 		return file.source;
 	source_free(file.source);

@@ -135,7 +135,7 @@ static void make_profile(
 {
 	struct memory_text text CLEANUP(memory_text_fini) = {0};
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	static const struct output_options plain;
+	static const struct output_options plain = {.public_sources = true};
 	const struct output_format *format;
 	struct failure failure = {0};
 	char name[64];
@@ -168,7 +168,7 @@ static void make_home(struct daemon *daemon, struct http_page *page)
 	struct memory_text text CLEANUP(memory_text_fini) = {0};
 	struct memory_text report CLEANUP(memory_text_fini) = {0};
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	const struct report_options options = {0};
+	const struct report_options options = {.public_sources = true};
 
 	if (memory_text_init(&text) || memory_text_init(&report) ||
 	    engine_drain(daemon->engine, &profile, NULL) ||

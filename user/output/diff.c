@@ -122,7 +122,7 @@ static void print_function(const struct table *table, const struct diff_function
 		first = false;
 		if (line->new && (!opened || strcmp(opened, line->new->file) != 0)) {
 			source_free(source);
-			source = source_open(line->new->file);
+			source = source_open(line->new->file, false);
 			opened = line->new->file;
 		}
 		print_line(table, line, source);

@@ -75,7 +75,7 @@ static void write_quantiles(struct json_stream *json, const struct profile *prof
 	json_close(json);
 }
 
-static int write_page(const struct profile *profile, FILE *stream)
+static int write_page(const struct profile *profile, bool public_sources, FILE *stream)
 {
 	FILE *element = element_open(stream, "page");
 	struct json_stream json = {.file = element};
@@ -87,7 +87,7 @@ static int write_page(const struct profile *profile, FILE *stream)
 	json_text(&json, "version", LPROF_VERSION);
 	write_losses(&json);
 	write_quantiles(&json, profile);
-	error = html_sources_write(profile, &json);
+	error = html_sources_write(profile, public_sources, &json);
 	json_close(&json);
 	return element_close(element, stream) ?: error;
 }
@@ -97,9 +97,8 @@ int output_write_html(const struct profile *profile, FILE *stream,
 {
 	int error;
 
-	(void)options;
 	fwrite(page, 1, sizeof(page), stream);
 	error = write_profile(profile, stream, failure);
-	error = error ?: write_page(profile, stream);
+	error = error ?: write_page(profile, options->public_sources, stream);
 	return error ? failure_set(failure, -error, "no memory to write the profile as a page") : 0;
 }

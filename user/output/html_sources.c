@@ -92,9 +92,9 @@ static void write_block(
 
 /* The ranges of one file, ascending; those that meet are one block. */
 static void write_file(struct json_stream *json, const struct profile *profile,
-    const struct range *ranges, size_t count)
+    const struct range *ranges, size_t count, bool public_only)
 {
-	CLEANUP(source_free_p) struct source *source = source_open(ranges->file);
+	CLEANUP(source_free_p) struct source *source = source_open(ranges->file, public_only);
 	struct range block = *ranges;
 
 	json_open(json, NULL, '{', JSON_COMPACT);
@@ -118,7 +118,7 @@ static void write_file(struct json_stream *json, const struct profile *profile,
 	json_close(json);
 }
 
-int html_sources_write(const struct profile *profile, struct json_stream *json)
+int html_sources_write(const struct profile *profile, bool public_only, struct json_stream *json)
 {
 	struct ranges ranges = {0};
 	int error = 0;
@@ -132,7 +132,7 @@ int html_sources_write(const struct profile *profile, struct json_stream *json)
 			       !strcmp(ranges.list.items[next].file, ranges.list.items[i].file);
 		     next++)
 			;
-		write_file(json, profile, &ranges.list.items[i], next - i);
+		write_file(json, profile, &ranges.list.items[i], next - i, public_only);
 	}
 	json_close(json);
 	ARRAY_FREE(&ranges.list);

@@ -8,8 +8,9 @@
 
 /*
  * Writes the member "sources" of an open object: for each file that a function's rows are in, the
- * lines from its first row to its last, without long gaps; each line of a file once. 0 or -ENOMEM.
+ * lines from its first row to its last, without long gaps; each line of a file once. `public_only`:
+ * as source_open() has it. 0 or -ENOMEM.
  */
-int html_sources_write(const struct profile *profile, struct json_stream *json);
+int html_sources_write(const struct profile *profile, bool public_only, struct json_stream *json);
 
 #endif

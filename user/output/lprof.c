@@ -130,7 +130,7 @@ static int entry_compare(const void *left, const void *right)
 }
 
 /* Finds the sources that the viewer would die of. Entries come sorted by file. */
-static void entries_judge(struct entry **sorted, size_t count)
+static void entries_judge(struct entry **sorted, size_t count, bool public_sources)
 {
 	CLEANUP(source_free_p) struct source *source = NULL;
 
@@ -139,14 +139,14 @@ static void entries_judge(struct entry **sorted, size_t count)
 
 		if (!i || strcmp(place->file, sorted[i - 1]->place.file) != 0) {
 			source_free(source);
-			source = source_open(place->file);
+			source = source_open(place->file, public_sources);
 		}
 		sorted[i]->deadly = source && !python_reads(source, place->first_line);
 	}
 }
 
 /* Numbers the entries that share a key, and judges their sources unless companions stand in. */
-static int entries_settle(struct entries *entries, bool shadowed)
+static int entries_settle(struct entries *entries, const struct output_options *options)
 {
 	CLEANUP_FREE struct entry **sorted = calloc(entries->list.count + 1, sizeof(*sorted));
 
@@ -160,8 +160,8 @@ static int entries_settle(struct entries *entries, bool shadowed)
 		    sorted[i]->place.first_line == sorted[i - 1]->place.first_line &&
 		    strcmp(sorted[i]->function->name, sorted[i - 1]->function->name) == 0)
 			sorted[i]->copy = sorted[i - 1]->copy + 1;
-	if (!shadowed)
-		entries_judge(sorted, entries->list.count);
+	if (!options->shadow)
+		entries_judge(sorted, entries->list.count, options->public_sources);
 	return 0;
 }
 
@@ -273,7 +273,7 @@ int output_write_lprof(const struct profile *profile, FILE *stream,
 		error = error ?: entries_add(&entries, function);
 	if (!error && options->shadow)
 		error = entries_shadow(&entries, options->shadow, strings, failure);
-	error = error ?: entries_settle(&entries, options->shadow);
+	error = error ?: entries_settle(&entries, options);
 	error = error ?: put_stats(stream, &entries, profile, failure);
 	ARRAY_FREE(&entries.list);
 	strings_free(strings);

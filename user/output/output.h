@@ -12,7 +12,8 @@
 #include "model/profile.h"
 
 struct output_options {
-	const char *shadow; /* .lprof: write companion sources into this directory; NULL: none */
+	const char *shadow;  /* .lprof: write companion sources into this directory; NULL: none */
+	bool public_sources; /* show the source files alone that everybody may read */
 };
 
 /* FORMAT(extension, writer, description). */

@@ -151,13 +151,8 @@ static int place_compare(const void *left, const void *right, void *context)
 	const struct profile *profile = context;
 	const struct profile_function *a = &profile->functions.items[*(const size_t *)left];
 	const struct profile_function *b = &profile->functions.items[*(const size_t *)right];
-	int order = strcmp(a->file, b->file);
 
-	if (order)
-		return order;
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return strcmp(a->name, b->name);
+	return report_compare_places(a, b);
 }
 
 /* The line tables in line_profiler's order: by file, line and name. */
@@ -182,7 +177,7 @@ static int print_line_tables(
 			continue;
 		if (!opened || strcmp(opened, function->file) != 0) {
 			source_free(source);
-			source = source_open(function->file);
+			source = source_open(function->file, options->public_sources);
 			opened = function->file;
 		}
 		report_lines(profile, order[i], source,

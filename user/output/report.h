@@ -37,6 +37,7 @@ struct report_options {
 	double unit;           /* seconds; 0: the finest whose largest number fits the columns */
 	bool skip_zero;        /* leave out functions without calls and time */
 	bool color;            /* heat, by ANSI escapes */
+	bool public_sources;   /* show the source files alone that everybody may read */
 	bool tree;             /* callers and callees of each function, sampled stacks */
 };
 
@@ -86,6 +87,9 @@ void report_cost(const struct profile *profile, FILE *stream);
  */
 const struct profile_function **report_order(
     const struct profile *profile, const struct report_options *options, size_t *ret_count);
+
+/* By file, line and name. */
+int report_compare_places(const struct profile_function *a, const struct profile_function *b);
 
 /* "file:line(function)", as pstats has it. */
 void report_place(

@@ -244,9 +244,9 @@ int report_annotate(const struct profile *profile, const char *file, FILE *strea
 		ARRAY_FREE(&annotation.sums);
 		return failure_set(failure, ENOMEM, "%s: no memory to annotate it", file);
 	}
-	annotation.source = source_open(annotation.path);
+	annotation.source = source_open(annotation.path, options->public_sources);
 	if (!annotation.source)
-		annotation.source = source_open(file);
+		annotation.source = source_open(file, options->public_sources);
 	print_head(&annotation, profile);
 	print_rows(&annotation);
 	fputc('\n', stream);

@@ -104,7 +104,8 @@ static int print_functions(struct table *table)
 
 static void print_line(const struct table *table, const struct samples *row)
 {
-	CLEANUP(source_free_p) struct source *source = source_open(row->line->file);
+	CLEANUP(source_free_p)
+	struct source *source = source_open(row->line->file, table->options->public_sources);
 	const char *slash = strrchr(row->line->file, '/');
 	const char *contents = source_line(source, row->line->line);
 	char place[PLACE_WIDTH + 16];

@@ -121,7 +121,7 @@ static void print_files(const struct table *table, const struct source *source)
 			;
 		if (strcmp(lines[i].file, function->file) == 0)
 			continue;
-		other = source_open(lines[i].file);
+		other = source_open(lines[i].file, table->options->public_sources);
 		fputs("File: ", table->stream);
 		text_print(table->stream, lines[i].file, CONTENTS_MAX);
 		fputs(other ? "\n" : " (not found: rows without contents)\n", table->stream);

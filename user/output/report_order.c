@@ -13,7 +13,7 @@ static int compare_numbers(double a, double b)
 	return (a < b) - (a > b); /* descending */
 }
 
-static int compare_place(const struct profile_function *a, const struct profile_function *b)
+int report_compare_places(const struct profile_function *a, const struct profile_function *b)
 {
 	int order = strcmp(a->file, b->file);
 
@@ -56,7 +56,7 @@ static int compare_functions(const void *left, const void *right, void *context)
 	case REPORT_SORT_STANDARD:
 		break;
 	}
-	return order ? order : compare_place(a, b);
+	return order ? order : report_compare_places(a, b);
 }
 
 const struct profile_function **report_order(

@@ -158,7 +158,7 @@ static int companions_finish(struct shadow *shadow)
 static int shadow_source(struct shadow *shadow, const struct order *orders, size_t count,
     struct shadow_place *ret_places)
 {
-	CLEANUP(source_free_p) struct source *source = source_open(orders->block->file);
+	CLEANUP(source_free_p) struct source *source = source_open(orders->block->file, false);
 	int error = 0;
 
 	for (size_t i = 0; i < count && !error; i++) {

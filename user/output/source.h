@@ -4,6 +4,7 @@
 #ifndef LPROF_OUTPUT_SOURCE_H
 #define LPROF_OUTPUT_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -18,8 +19,12 @@ struct source {
 	ARRAY(const char *) lines; /* without their line ends; lines.items[0] is line 1 */
 };
 
-/* NULL: missing, unreadable or beyond 64 MiB. */
-struct source *source_open(const char *path);
+/*
+ * NULL: missing, unreadable or beyond 64 MiB. With `public_only` also what not everybody may read,
+ * by the modes of the file and of all folders above it: for a process that reads for others, who
+ * could name any file as the source of a program of theirs.
+ */
+struct source *source_open(const char *path, bool public_only);
 void source_free(struct source *source);
 DEFINE_CLEANUP(struct source *, source_free)
 

@@ -6,8 +6,9 @@
 int output_write_txt(const struct profile *profile, FILE *stream,
     const struct output_options *options, struct failure *failure)
 {
-	(void)options;
-	return report_print(profile, stream, &(struct report_options){.color = false})
+	const struct report_options plain = {.public_sources = options->public_sources};
+
+	return report_print(profile, stream, &plain)
 		   ? failure_set(failure, ENOMEM, "no memory to print the report")
 		   : 0;
 }
