@@ -2,6 +2,8 @@
 // Source functions of C++, Rust and Go: one row each, by the names people use.
 #include "unit/compiled.h"
 
+#include "target/flow.h"
+
 static const char cpp[] =
     "#include <string>\n"
     "#include <vector>\n"
@@ -158,6 +160,92 @@ static void test_rust(void **state)
 		check_rust("-C symbol-mangling-version=legacy", "r::shapes::Stack<T>::push");
 }
 
+static const char thrower[] = "#include <string>\n"
+			      "#include <stdexcept>\n"
+			      "int seen;\n"
+			      "struct guard { ~guard(); };\n"
+			      "guard::~guard() { seen++; }\n"
+			      "__attribute__((noinline)) int raise(int x)\n"
+			      "{\n"
+			      "	guard first;\n"
+			      "	if (x > 2)\n"
+			      "		throw std::runtime_error(std::to_string(x));\n"
+			      "	return x;\n"
+			      "}\n"
+			      "__attribute__((noinline)) int guarded(int x)\n"
+			      "{\n"
+			      "	try {\n"
+			      "		guard second;\n"
+			      "		std::string text = std::to_string(raise(x));\n"
+			      "		return (int)text.size();\n"
+			      "	} catch (const std::logic_error &) {\n"
+			      "		return 1;\n"
+			      "	} catch (...) {\n"
+			      "		guard third;\n"
+			      "		return raise(x - 1);\n"
+			      "	}\n"
+			      "}\n"
+			      "int main(int argc, char **)\n"
+			      "{\n"
+			      "	return guarded(argc);\n"
+			      "}\n";
+
+/* With branch protection, landing pads and function entries begin with endbr64, and nothing else.
+ */
+static size_t check_pads(const struct image_index *index, uint32_t copy)
+{
+	static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	static const struct instruction_kernel kernel;
+	struct flow flow = {0};
+	size_t pads = 0;
+
+	assert_int_equal(flow_build(&flow, index, copy, &kernel), 0);
+	for (uint32_t at = 0; at < flow.instructions.count; at++) {
+		uint64_t address = flow.instructions.items[at].address;
+		size_t available, pad = image_index_pad_from(index, address);
+		const uint8_t *bytes = image_index_bytes(index, address, &available);
+		const struct flow_block *block = &flow.blocks.items[flow.block_of[at]];
+		bool is_pad = available >= sizeof(endbr64) &&
+			      !memcmp(bytes, endbr64, sizeof(endbr64)) &&
+			      address != index->copies.items[copy].entry;
+
+		assert_int_equal(is_pad,
+		    pad < index->landing_pads.count && index->landing_pads.items[pad] == address);
+		pads += is_pad;
+		if (is_pad)
+			assert_true(block->first == at && block->unknown_entry);
+	}
+	flow_fini(&flow);
+	return pads;
+}
+
+static void test_landing_pads(void **state)
+{
+	static const char *const builds[] = {"g++ -O0", "g++ -O2", "g++ -O2 -no-pie -fno-pie",
+	    "clang++ -O0", "clang++ -O2", "g++ -O2 -fno-reorder-blocks-and-partition"};
+
+	(void)state;
+	NEED("g++");
+	write_text("t.cc", thrower);
+	for (size_t at = 0; at < ARRAY_SIZE(builds); at++) {
+		struct image_index *index;
+		size_t pads = 0;
+
+		if (shell("%s -g -fcf-protection=full t.cc -o t 2>/dev/null", builds[at]))
+			continue;
+		index = index_of("t");
+		for (uint32_t copy = 0; copy < index->copies.count; copy++)
+			if (!strncmp(index->functions.items[index->copies.items[copy].source].name,
+				"raise", 5) ||
+			    !strncmp(index->functions.items[index->copies.items[copy].source].name,
+				"guarded", 7))
+				pads += check_pads(index, copy);
+		if (pads < 4)
+			fail_msg("%s: %zu landing pads", builds[at], pads);
+		image_index_free(index);
+	}
+}
+
 static const char go[] = "package main\n"
 			 "import \"fmt\"\n"
 			 "type counter struct{ n int }\n"
@@ -201,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(test_cpp),
 	    cmocka_unit_test(test_cpp_without_debug_information),
 	    cmocka_unit_test(test_rust),
+	    cmocka_unit_test(test_landing_pads),
 	    cmocka_unit_test(test_go),
 	};
 

@@ -116,6 +116,25 @@ static void mark_targets(const struct flow *flow, uint8_t *leaders)
 	}
 }
 
+/* Exceptions enter there, whatever stands before. */
+static void mark_pads(const struct flow *flow, const struct image_index *index,
+    const struct function_copy *function, uint8_t *leaders)
+{
+	for (uint32_t range = 0; range < function->range_count; range++) {
+		const struct address_range *code =
+		    &index->copy_ranges.items[function->first_range + range];
+
+		for (size_t at = image_index_pad_from(index, code->low);
+		     at < index->landing_pads.count && index->landing_pads.items[at] < code->high;
+		     at++) {
+			uint32_t pad = flow_find(flow, index->landing_pads.items[at]);
+
+			if (pad != FLOW_NONE)
+				leaders[pad] |= LEADER | LEADER_UNKNOWN;
+		}
+	}
+}
+
 struct table_reader {
 	const struct flow *flow;
 	uint8_t *leaders;
@@ -243,6 +262,7 @@ int flow_build(struct flow *flow, const struct image_index *index, uint32_t copy
 	if (entry != FLOW_NONE)
 		leaders[entry] |= LEADER;
 	mark_targets(flow, leaders);
+	mark_pads(flow, index, function, leaders);
 	if (flow->has_unknown_jumps && mark_tables(flow, index, leaders))
 		flow->has_unknown_jumps = false;
 	if (flow->has_unknown_jumps)

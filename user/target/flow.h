@@ -2,9 +2,9 @@
 /*
  * The control flow of one machine function: its instructions in address order and its basic blocks.
  *
- * A block begins at an entry, at a target of a jump and behind an instruction that jumps; calls do
- * not end one. Where an indirect jump's targets are unknown, every line row also begins a block,
- * since whatever a switch selects begins a statement.
+ * A block begins at an entry, at a target of a jump, at a landing pad of exceptions, and behind an
+ * instruction that jumps; calls do not end one. Where an indirect jump's targets are unknown, every
+ * line row also begins a block, since whatever a switch selects begins a statement.
  */
 #ifndef LPROF_TARGET_FLOW_H
 #define LPROF_TARGET_FLOW_H

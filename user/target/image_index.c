@@ -11,6 +11,7 @@
 #include "target/dwarf_functions.h"
 #include "target/elf_symbols.h"
 #include "target/index_finish.h"
+#include "target/landing_pads.h"
 #include "target/line_rows.h"
 #include "target/marks.h"
 #include "target/stack_switches.h"
@@ -253,6 +254,8 @@ static int index_read(struct image_index *index, int fd, const struct image_inde
 	}
 	if (!result)
 		result = index_finish(&builder);
+	if (!result && !options->symbols_only)
+		result = landing_pads_read(index, &file);
 	if (!result)
 		result = marks_read(index, &file);
 	builder_fini(&builder);
@@ -304,6 +307,7 @@ void image_index_free(struct image_index *index)
 	ARRAY_FREE(&index->ranges);
 	ARRAY_FREE(&index->rows);
 	ARRAY_FREE(&index->inlined);
+	ARRAY_FREE(&index->landing_pads);
 	ARRAY_FREE(&index->marks);
 	strings_free(index->strings);
 	free(index);
@@ -363,6 +367,21 @@ size_t image_index_row_from(const struct image_index *index, uint64_t address)
 		size_t middle = low + (high - low) / 2;
 
 		if (index->rows.items[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+size_t image_index_pad_from(const struct image_index *index, uint64_t address)
+{
+	size_t low = 0, high = index->landing_pads.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->landing_pads.items[middle] < address)
 			low = middle + 1;
 		else
 			high = middle;

@@ -120,6 +120,7 @@ struct image_index {
 	ARRAY(struct code_range) ranges;
 	ARRAY(struct line_row) rows; /* sorted by address */
 	ARRAY(struct inlined_range) inlined;
+	ARRAY(uint64_t) landing_pads; /* ascending; where exceptions enter code */
 	ARRAY(uint32_t) marks; /* source functions marked with LPROF_PROFILE (include/lprof.h) */
 	void *map;             /* of the file, for segments */
 	size_t map_size;
@@ -150,6 +151,9 @@ const uint8_t *image_index_bytes(
 
 /* The copy whose range holds `address`, or INDEX_NONE. */
 uint32_t image_index_copy_at(const struct image_index *index, uint64_t address);
+
+/* First landing pad at or after `address`, as an index into landing_pads (its count: none). */
+size_t image_index_pad_from(const struct image_index *index, uint64_t address);
 
 /* First row at or after `address`, as an index into rows (rows.count: none). */
 size_t image_index_row_from(const struct image_index *index, uint64_t address);
