@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`go tool pprof` shows of our .pb.gz the numbers of the .json: -raw each sample, -top functions, -list lines."""
+"""`go tool pprof` shows of our .pb.gz the numbers of the .json: -raw each sample, -top functions, -list lines.
+
+lprof reads its own files and Go's.
+"""
 import collections
 import pathlib
 import re
@@ -126,6 +129,63 @@ def check_list(checks, what, profile, path):
                     checks.equal(code, source[line["line"] - 1], f"{what}: -list: source of line {line['line']}")
 
 
+def check_read_back(checks, what, original, path, directory):
+    """What the format holds comes back; report, merge and diff take it."""
+    again = exported.load(exported.export(path, directory / "again.json"))
+    found = {(function["name"], function["file"], function["line"]): function for function in again["functions"]}
+    for before in original["functions"]:
+        after = found.get((before["name"], before["file"], before["line"]))
+        if not checks.that(after or not (before["calls"] or before["total_ns"]), f"{what}: {before['name']} was lost"):
+            continue
+        for key in ("calls", "total_ns", "self_ns", "timed_calls"):
+            if after and (key != "timed_calls" or not before["accounting"]["open"]):
+                checks.equal(after[key], before[key], f"{what}: read back: {key} of {before['name']}")
+        lines = {line["line"]: line for line in after["lines"]} if after else {}
+        for line in before["lines"]:
+            if line["hits"]:
+                numbers = [lines.get(line["line"], {}).get(key) for key in ("hits", "total_ns", "self_ns")]
+                checks.equal(numbers, [line["hits"], line["total_ns"], line["self_ns"]],
+                             f"{what}: read back: {before['name']}:{line['line']}")
+    checks.equal([stack["cpu_samples"] for stack in again["stacks"]], [stack["cpu_samples"] for stack in original["stacks"]],
+                 f"{what}: read back: stacks")
+    checks.equal(again["losses"], original["losses"], f"{what}: read back: losses")
+    measuring.succeed([measuring.LPROF, "report", path])
+    ended = measuring.succeed([measuring.LPROF, "diff", "--json", path, path])
+    checks.that('_changed": true' not in ended.stdout, f"{what}: it differs from itself")
+    measuring.succeed([measuring.LPROF, "merge", path, path, "-o", directory / "sum.pb.gz"])
+    total = sum(values["calls"] for values, _ in read_raw(checks, what, directory / "sum.pb.gz")[0])
+    checks.equal(total, 2 * sum(function["calls"] for function in original["functions"]), f"{what}: merged: calls")
+
+
+def test_go_profile(checks, directory):
+    """A profile that Go wrote: our samples of functions, own and with callees, are those of `go tool pprof`."""
+    environment = {**measuring.ENVIRONMENT, "HOME": str(directory), "GOCACHE": str(measuring.BUILD / "go-cache"), "GO111MODULE": "off"}
+    measuring.succeed(["go", "build", "-o", directory / "burn", measuring.WORKLOADS / "burn.go"], env=environment)
+    path = directory / "burn.pb.gz"
+    measuring.succeed([directory / "burn", path])
+    profile = exported.load(exported.export(path, directory / "burn.json"))
+    text = pprof(checks, "Go's profile", path, "-sample_index=samples", "-nodefraction=0", "-nodecount=10000", "-top")
+    theirs = {name: (int(flat), int(cum)) for flat, cum, name in
+              re.findall(r"^ *(\d+) +[\d.]+% +[\d.]+% +(\d+) +[\d.]+% +(\S.*?)(?: \(inline\))?$", text, re.M)}
+    ours = {function["name"]: (function["cpu_samples"], function["cpu_total_samples"]) for function in profile["functions"]}
+    checks.equal(ours, theirs, "Go's profile: samples")
+    checks.that(ours.get("main.fibonacci", (0, 0))[0] > 5, f"Go's profile: fibonacci has {ours.get('main.fibonacci')}")
+    checks.equal(profile["sampling_period_ns"], 10000000, "Go's profile: period")
+    listed = pprof(checks, "Go's profile", path, "-sample_index=samples", "-list", "main.fibonacci")
+    lines = {int(line): int(flat) for flat, line in re.findall(r"^ +(\d+) +\d+ +(\d+):", listed, re.M)}
+    fibonacci = next(function for function in profile["functions"] if function["name"] == "main.fibonacci")
+    checks.equal({line["line"]: line["cpu_samples"] for line in fibonacci["lines"] if line["cpu_samples"]}, lines,
+                 "Go's profile: samples of lines")
+    again = read_foreign(checks, exported.export(path, directory / "again.pb.gz"))
+    checks.equal(again, read_foreign(checks, path), "Go's profile, written by lprof")
+
+
+def read_foreign(checks, path):
+    """Own CPU time by function."""
+    text = pprof(checks, path.name, path, "-sample_index=cpu", "-unit=ns", "-nodefraction=0", "-nodecount=10000", "-top")
+    return {name: float(flat) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+% .*% +(\S.*?)(?: \(inline\))?$", text, re.M)}
+
+
 def test_hostile_names(checks, directory):
     count = exported.write_hostile(directory / "hostile.json")
     path = exported.export(directory / "hostile.json", directory / "hostile.pb.gz")
@@ -152,7 +212,9 @@ def main():
             check_certain_stacks(checks, what, profile, path)
             check_top(checks, what, profile, path)
             check_list(checks, what, profile, path)
+            check_read_back(checks, what, profile, path, directory)
         test_hostile_names(checks, directory)
+        test_go_profile(checks, directory)
     checks.finish(200, "pprof's format")
 
 

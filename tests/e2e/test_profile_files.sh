@@ -96,6 +96,8 @@ expect 1 'cut.json: is not valid JSON at byte 1000: it is cut off' report cut.js
 expect 1 'cut.lprof: .* the file is cut off' report cut.lprof
 printf '{(\x03' > cut.prof
 expect 1 'cut.prof: is not a profile of pstats: the file is cut off' report cut.prof
+head -c 300 x.pb.gz > cut.pb.gz
+expect 1 'cut.pb.gz: is a damaged gzip file, or one that is cut off' report cut.pb.gz
 expect 1 'x.callgrind: is in callgrind.s format' report x.callgrind
 expect 1 '/dev/zero' report /dev/zero
 expect 1 '^{ "error": "bad.json: ' report --json bad.json

@@ -41,7 +41,7 @@ static inline void exercise_files(const struct profile *profile)
 		size_t size, again_size;
 		char *text = exercise_write(format, profile, &size), *same;
 
-		if (!strcmp(format->extension, ".prof") &&
+		if ((!strcmp(format->extension, ".prof") || !strcmp(format->extension, ".pb.gz")) &&
 		    input_read_bytes("again", text, size, &again, &failure))
 			abort();
 		if (!strcmp(format->extension, ".json") || !strcmp(format->extension, ".lprof")) {

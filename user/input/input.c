@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "input/gunzip.h"
 
 /* A marshalled dict whose first key is a tuple, or that has none; JSON goes on otherwise. */
 static bool is_pstats(const char *bytes, size_t size)
@@ -31,6 +32,8 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 		return failure_set(failure, EBADMSG, "%s: is empty, not a profile", name);
 	if ((unsigned char)bytes[0] == 0x80)
 		return input_read_pickle(name, bytes, size, ret_profile, failure);
+	if (gunzip_begins(bytes, size))
+		return input_read_pprof(name, bytes, size, ret_profile, failure);
 	if (is_pstats(bytes, size))
 		return input_read_pstats(name, bytes, size, ret_profile, failure);
 	if (begins(bytes, size, "# callgrind format"))
@@ -43,8 +46,8 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 	if (at < size && bytes[at] == '{')
 		return input_read_json(name, bytes, size, ret_profile, failure);
 	return failure_set(failure, EBADMSG,
-	    "%s: is not a profile: lprof reads its own .json, .lprof and .prof, "
-	    "line_profiler's .lprof and cProfile's .prof",
+	    "%s: is not a profile: lprof reads its own .json, .lprof, .prof and "
+	    ".pb.gz, line_profiler's .lprof, cProfile's .prof and pprof's CPU profiles",
 	    name);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads profiles back: native JSON, our .lprof and .prof, and those files that line_profiler and
- * cProfile wrote. All of it is foreign bytes: every number is range-checked, every size checked
- * before memory is asked for, and a file that is not what it should be gives one sentence naming
- * the file and the place.
+ * Reads profiles back: native JSON, our .lprof, .prof and .pb.gz, and those files that
+ * line_profiler, cProfile and pprof's writers of CPU profiles wrote. All of it is foreign bytes:
+ * every number is range-checked, every size checked before memory is asked for, and a file that is
+ * not what it should be gives one sentence naming the file and the place.
  */
 #ifndef LPROF_INPUT_INPUT_H
 #define LPROF_INPUT_INPUT_H
@@ -29,5 +29,7 @@ int input_read_pickle(const char *name, const char *bytes, size_t size,
     struct profile **ret_profile, struct failure *failure);
 int input_read_pstats(const char *name, const char *bytes, size_t size,
     struct profile **ret_profile, struct failure *failure);
+int input_read_pprof(const char *name, const char *bytes, size_t size, struct profile **ret_profile,
+    struct failure *failure); /* compressed or not */
 
 #endif
