@@ -99,6 +99,7 @@ expect 1 'cut.prof: is not a profile of pstats: the file is cut off' report cut.
 head -c 300 x.pb.gz > cut.pb.gz
 expect 1 'cut.pb.gz: is a damaged gzip file, or one that is cut off' report cut.pb.gz
 expect 1 'x.callgrind: is in callgrind.s format' report x.callgrind
+expect 1 'x.speedscope.json: is in speedscope.s format' report x.speedscope.json
 expect 1 '/dev/zero' report /dev/zero
 expect 1 '^{ "error": "bad.json: ' report --json bad.json
 expect 1 'no format has this extension; name the file with one of .lprof, .json' export example.json -o x.docx

@@ -7,6 +7,8 @@
 #include "base/files.h"
 #include "input/gunzip.h"
 
+#define HEAD_SIZE 200
+
 /* A marshalled dict whose first key is a tuple, or that has none; JSON goes on otherwise. */
 static bool is_pstats(const char *bytes, size_t size)
 {
@@ -23,6 +25,14 @@ static bool begins(const char *bytes, size_t size, const char *text)
 	return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
 }
 
+static int refuse_written(const char *name, const char *whose, struct failure *failure)
+{
+	return failure_set(failure, EBADMSG,
+	    "%s: is in %s format, which lprof writes but does not read: keep a .json or .lprof "
+	    "beside it",
+	    name, whose);
+}
+
 int input_read_bytes(const char *name, const char *bytes, size_t size, struct profile **ret_profile,
     struct failure *failure)
 {
@@ -37,10 +47,9 @@ int input_read_bytes(const char *name, const char *bytes, size_t size, struct pr
 	if (is_pstats(bytes, size))
 		return input_read_pstats(name, bytes, size, ret_profile, failure);
 	if (begins(bytes, size, "# callgrind format"))
-		return failure_set(failure, EBADMSG,
-		    "%s: is in callgrind's format, which lprof writes but does not read: "
-		    "keep a .json or .lprof beside it",
-		    name);
+		return refuse_written(name, "callgrind's", failure);
+	if (memmem(bytes, size < HEAD_SIZE ? size : HEAD_SIZE, "www.speedscope.app", 18))
+		return refuse_written(name, "speedscope's", failure);
 	while (at < size && strchr(" \t\r\n", bytes[at]) && bytes[at])
 		at++;
 	if (at < size && bytes[at] == '{')
