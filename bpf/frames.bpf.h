@@ -518,6 +518,15 @@ static __always_inline __u64 frame_last_sign(const struct frame *frame)
 	return frame->since + (frame->children - frame->children_since);
 }
 
+/* Whether its probes were removed while it ran: nobody sees how it goes on. */
+static __always_inline bool frame_is_removed(const struct frame *frame)
+{
+	__u32 host = frame->host;
+	const struct site *site = bpf_map_lookup_elem(&sites, &host);
+
+	return site && site->scope == SCOPE_CLOSED;
+}
+
 /* Takes the top frame off; `until` is when it ended (ignored where it must be its last sign). */
 __noinline int stack_pop(
     struct thread *thread, struct far_frames *far, __u64 until, enum pop_reason reason)
@@ -531,6 +540,8 @@ __noinline int stack_pop(
 	if (frame->flags & FRAME_RETURNS)
 		thread->returns--;
 	if (!(frame->flags & FRAME_UNTIMED)) {
+		if (reason == POP_ENDED && frame_is_removed(frame))
+			reason = POP_DEAD;
 		if (reason == POP_DEAD)
 			until = frame_last_sign(frame);
 		frame_end_stay(frame, until); /* while the frame still counts as active */

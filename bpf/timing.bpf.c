@@ -15,7 +15,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SAMPLE_ALL (1ull << 32) /* threshold of rate 1.0 */
+#define SAMPLE_ALL  (1ull << 32) /* threshold of rate 1.0 */
+#define REMOVED_MAX 4            /* frames of removed probes that one hit pops */
 
 /* One hit in one of its roles. */
 struct hit {
@@ -229,12 +230,31 @@ static __always_inline bool is_trampoline(__u64 return_address)
 	return return_address && !(return_address & 0xfff);
 }
 
+/*
+ * Pops what stands on top and was removed: it decides for nobody any more. What stands below others
+ * waits until they have ended.
+ */
+static __always_inline void pop_removed(const struct hit *hit)
+{
+	for (__u32 turn = 0; turn < REMOVED_MAX; turn++) {
+		const struct frame *top = frame_top(&hit->stack);
+
+		if (!top || !frame_is_removed(top))
+			return;
+		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
+	}
+}
+
 /* Whether the call tree that the rate left out still runs; pops its root if not. */
 static __always_inline bool under_untimed(const struct hit *hit)
 {
 	const struct frame *top = frame_top(&hit->stack);
 	__u64 word;
 
+	if (!top || !(top->flags & FRAME_UNTIMED))
+		return false;
+	pop_removed(hit);
+	top = frame_top(&hit->stack);
 	if (!top || !(top->flags & FRAME_UNTIMED))
 		return false;
 	if (!(top->flags & FRAME_UNSEEN) ||
@@ -300,9 +320,10 @@ enum entry_outcome { ENTRY_NOT_TIMED, ENTRY_TIMED, ENTRY_AWAITS_RETURN };
 
 static __always_inline bool draw(const struct hit *hit, const struct function *function)
 {
-	if (hit->stack.thread->depth || function->threshold >= SAMPLE_ALL)
+	if (function->threshold >= SAMPLE_ALL)
 		return true;
-	return bpf_get_prandom_u32() < function->threshold;
+	pop_removed(hit);
+	return hit->stack.thread->depth || bpf_get_prandom_u32() < function->threshold;
 }
 
 /* Makes the free slot the top frame; its times are the caller's to set. */

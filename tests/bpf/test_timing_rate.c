@@ -316,6 +316,81 @@ static void loops_of_adopted_calls(void **state)
 	expect_loss(LOSS_ADOPTED, 2);
 }
 
+/* lprofd removes f's probes, wherever threads are. */
+static void remove_probes(struct measured f)
+{
+	site_of(f.entry)->scope = SCOPE_CLOSED;
+	site_of(f.exit)->scope = SCOPE_CLOSED;
+}
+
+static struct measured removable_new(uint32_t id, uint64_t threshold)
+{
+	struct measured f = function_new(id, 0);
+
+	function_of(f)->threshold = threshold;
+	site_of(f.entry)->host = site_of(f.exit)->host = f.entry;
+	return f;
+}
+
+/* Calls inside one that the rate left out are timed again once its probes are gone. */
+static void a_removed_root_decides_nothing(void **state)
+{
+	struct measured f = removable_new(1, 0), g = function_new(2, 0);
+
+	(void)state;
+	at(0);
+	enter(f, SP);
+	enter(g, SP - 64);
+	leave(g, SP - 64);
+	remove_probes(f);
+	enter(g, SP - 64);
+	at(10);
+	leave(g, SP - 64);
+	EXPECT(f, .entries = 1, .untimed = 1);
+	EXPECT(g, .entries = 2, .untimed = 1, .exits = 1, .opened = 1, .closed = 1, .primitive = 1,
+	    .total_ns = 10, .self_ns = 10, .raw_total_ns = 10, .min_ns = 11, .max_ns = 10);
+	EXPECT_EDGE(NOBODY, g.id, .calls = 1, .total_ns = 10, .self_ns = 10, .primitive = 1);
+}
+
+/* Inside a timed call that was removed, rates hold again; its time ends with its last sign. */
+static void a_removed_call_shares_nothing(void **state)
+{
+	struct measured f = removable_new(1, SAMPLE_ALL), g = function_new(2, 0);
+
+	(void)state;
+	function_of(g)->threshold = 0;
+	at(0);
+	enter(f, SP);
+	at(10);
+	enter(g, SP - 64);
+	at(30);
+	leave(g, SP - 64);
+	remove_probes(f);
+	at(1000);
+	enter(g, SP - 64);
+	at(1010);
+	leave(g, SP - 64);
+	EXPECT(f, .entries = 1, .unwound = 1, .opened = 1, .closed = 1, .primitive = 1,
+	    .total_ns = 20, .raw_total_ns = 20);
+	EXPECT(g, .entries = 2, .untimed = 1, .exits = 1, .opened = 1, .closed = 1, .primitive = 1,
+	    .total_ns = 20, .self_ns = 20, .raw_total_ns = 20, .min_ns = 21, .max_ns = 20);
+}
+
+/* A call is not charged for what its thread did after its probes had gone. */
+static void a_removed_call_ends_with_its_last_sign(void **state)
+{
+	struct measured f = removable_new(1, SAMPLE_ALL);
+
+	(void)state;
+	at(0);
+	enter(f, SP);
+	at(10);
+	remove_probes(f);
+	at(1000);
+	thread_end();
+	EXPECT(f, .entries = 1, .unwound = 1, .opened = 1, .closed = 1, .primitive = 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +407,9 @@ int main(void)
 	    TIMING_TEST(loops_of_untimed_calls),
 	    TIMING_TEST(loops_of_untimed_calls_end_by_exceptions),
 	    TIMING_TEST(loops_of_adopted_calls),
+	    TIMING_TEST(a_removed_root_decides_nothing),
+	    TIMING_TEST(a_removed_call_shares_nothing),
+	    TIMING_TEST(a_removed_call_ends_with_its_last_sign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

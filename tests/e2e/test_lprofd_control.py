@@ -72,6 +72,28 @@ def check_rate_and_reset(server, program):
     refused(lambda: server.call("SetRate", probe="none", rate=1), "ENOENT", "none", "rate of nothing")
 
 
+def check_removed_while_running(server, program, directory):
+    """A call that never returns was left out by its rate; removed, it no longer decides for those inside."""
+    copy = directory / "running"
+    shutil.copy(program, copy)
+    around = server.call("Add", image=str(copy), specs=[{"text": "main", "rate": 0}])["probe"]
+    caller = daemon.Caller(copy)
+    checks.that(daemon.eventually(lambda: server.function("main")["calls"] == 1), "main() was entered")
+    server.call("Add", pids=[caller.pid], specs=[{"text": "leaf"}])
+    for calls, timed in ((5, 0), (7, 7), (11, 18)):
+        before = server.function("leaf")["calls"]
+        caller.calls(calls)
+        checks.that(daemon.eventually(lambda: server.function("leaf")["calls"] == before + calls), "calls of leaf")
+        checks.equal(server.function("leaf")["timed_calls"], timed, "timed calls of leaf")
+        if not timed:
+            server.call("Remove", probes=[str(around["id"])])
+    caller.end()
+    checks.that(daemon.eventually(lambda: not any(each["active"] for each in server.call("List")["probes"])), "both have ended")
+    main = server.function("main")
+    checks.equal((main["calls"], main["timed_calls"], main["total_ns"]), (1, 0, 0), "main()")
+    server.call("Reset")
+
+
 def check_processes(server, program, directory):
     """Probes of two processes count apart, end with them, keep their data, and write their files."""
     copy = directory / "apart"
@@ -252,6 +274,8 @@ def main():
             check_image(server, program)
             check_rate_and_reset(server, program)
             check_processes(server, program, directory)
+            server.call("Reset")
+            check_removed_while_running(server, program, directory)
             check_end_and_upgrade(server, program, directory)
             check_users(server, program)
             check_commands(server, program)
