@@ -44,6 +44,8 @@ enum frame_flags {
 	FRAME_INLINES = 1 << 5,   /* stands at a site of inlined functions */
 	FRAME_INLINED =
 	    1 << 6, /* was called from such a site; holds activations for its functions */
+	FRAME_LINES = 1 << 12,          /* its function's lines are measured */
+	FRAME_COUNTS_RETURN = 1 << 13,  /* its exit counts its return probe's hit as well */
 	FRAME_INLINED_CLAIMED = 1 << 8, /* ... of the site's charges: of the first, of the second */
 };
 
@@ -364,13 +366,14 @@ __noinline int charge_line(__u32 line, __s64 total, __s64 self, __u32 outermost)
 
 	if (!counters)
 		return 0;
-	if (outermost)
-		count_signed(&counters->total_ns, total);
-	if (self)
-		count_signed(&counters->self_ns, self);
-	count(&counters->stays, 1);
 	if (total > 0)
 		raise_maximum(&counters->max_ns, total);
+	if (outermost)
+		count_signed(&counters->total_ns, total);
+	else
+		total = 0;
+	if (total != self)
+		count_signed(&counters->inner_ns, total - self);
 	return 0;
 }
 
@@ -378,7 +381,7 @@ __noinline int charge_entry(__u32 function_id, __s64 total, __s64 self, __u32 ou
 {
 	const struct function *function = function_find(function_id);
 
-	if (function && function->flags & FUNCTION_LINES)
+	if (function)
 		charge_line(function->entry_line, total, self, outermost);
 	return 0;
 }
@@ -419,9 +422,10 @@ static __always_inline void frame_end_stay(struct frame *frame, __u64 until)
 
 	if (!total && !self)
 		return;
-	if (frame->site == NO_SITE)
-		charge_entry(frame->function, total, self, outermost);
-	else if (charge_site(frame->site, frame->function, total, self, outermost))
+	if (frame->site == NO_SITE) {
+		if (frame->flags & FRAME_LINES)
+			charge_entry(frame->function, total, self, outermost);
+	} else if (charge_site(frame->site, frame->function, total, self, outermost))
 		frame->children += self;
 	frame->since = until;
 	frame->children_since = frame->children;
@@ -473,6 +477,7 @@ __noinline int count_end(__u64 edge_key, __u32 exited, __s64 total, __s64 self, 
 	__u32 function = EDGE_CALLEE(edge_key);
 	struct function_counters *counters = function_counters_now(function);
 	struct edge_counters *edge = edge_find(EDGE_CALLER(edge_key), function);
+	__s64 total_counted = total;
 
 	if (!counters)
 		return 0;
@@ -481,13 +486,15 @@ __noinline int count_end(__u64 edge_key, __u32 exited, __s64 total, __s64 self, 
 		edge = &counters->unplaced;
 	}
 	count(&edge->calls, 1); /* before `unwound`, which never exceeds it so */
-	count_signed(&edge->self_ns, self);
 	if (cost != NOT_OUTERMOST) {
 		count_signed(&edge->total_ns, total);
 		count(&counters->raw_total_ns, total + cost);
 	} else {
 		count(&edge->nested, 1);
+		total_counted = 0;
 	}
+	if (total_counted != self)
+		count_signed(&edge->inner_ns, total_counted - self);
 	if (exited)
 		count_duration(counters, function, total);
 	else

@@ -399,6 +399,10 @@ static __always_inline enum entry_outcome push_timed(
 		flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
 	}
+	if (function->flags & FUNCTION_LINES)
+		flags |= FRAME_LINES;
+	if (FUNCTION_COUNTS_RETURNS(function->flags))
+		flags |= FRAME_COUNTS_RETURN;
 	frame_init(frame, hit, flags);
 	if (!(flags & FRAME_OUTERMOST))
 		count(&counters->nested, 1);
@@ -438,10 +442,12 @@ __noinline int play_entry(struct thread *thread, __u32 id)
 	return push_timed(hit, function, counters);
 }
 
+/* Gives 1 if a hit of a return probe was counted. */
 __noinline int play_exit(struct thread *thread, __u32 id)
 {
 	struct hit found, *hit = &found;
 	const struct frame *top;
+	int counted = 0;
 
 	if (!hit_find(hit, thread, id))
 		return 0;
@@ -452,6 +458,7 @@ __noinline int play_exit(struct thread *thread, __u32 id)
 		top = frame_top(&hit->stack);
 	}
 	if (top && top->sp == hit->stack.thread->sp && top->function == hit->site->function) {
+		counted = !!(top->flags & FRAME_COUNTS_RETURN);
 		stack_pop(thread, hit->stack.far, hit->stack.thread->now, POP_EXIT);
 		thread->ended = hit->stack.thread->sp;
 	} else if (!top && !(hit->site->roles & SITE_PART) &&
@@ -459,7 +466,7 @@ __noinline int play_exit(struct thread *thread, __u32 id)
 		/* Several return probes may stand for one call, where entries were no calls. */
 		count_loss(LOSS_EXIT_WITHOUT_ENTRY);
 	}
-	return 0;
+	return counted;
 }
 
 /* Whether a conditional jump will be taken: Intel SDM vol. 1, appendix B, by the opcode's low bits.
@@ -656,8 +663,8 @@ static __always_inline void handle_return(struct registers *registers)
 	thread = hit_begin(id, site, registers->rsp - 8, 0, COST_RETURN);
 	if (!thread)
 		return;
-	play_exit(thread, id);
-	count_class(COST_RETURN);
+	if (!play_exit(thread, id))
+		count_class(COST_RETURN);
 	hit_end(thread, COST_RETURN);
 }
 

@@ -53,7 +53,8 @@ enum cost_class {
 
 /*
  * Whether a site's own counter counts the calls that its hits are: all of them are, and it counts
- * no line. Every hit counts at its site (the lines of timed calls, these entries) or else by class.
+ * no line. Every hit counts at its site (the lines of timed calls, these entries), as the exit of a
+ * function that FUNCTION_COUNTS_RETURNS, or else by class.
  */
 #define SITE_COUNTS_ENTRIES(roles) \
 	(((roles) & (SITE_ENTRY | SITE_LINE | SITE_PART | SITE_LOOP)) == SITE_ENTRY)
@@ -104,6 +105,10 @@ enum function_flags {
 	FUNCTION_HELD = 1 << 2,    /* no return probes while settings.hold_returns */
 };
 
+/* Whether a function's exits are its hits of COST_RETURN that found their frame. */
+#define FUNCTION_COUNTS_RETURNS(flags) \
+	(((flags) & (FUNCTION_RETURNS | FUNCTION_HELD)) == FUNCTION_RETURNS)
+
 struct function {
 	__u64 threshold;  /* a draw of 32 random bits below this is timed: rate * 2^32 */
 	__u32 flags;      /* enum function_flags */
@@ -116,7 +121,7 @@ struct edge_counters {
 	__u64 calls;
 	__u64 nested;   /* of them, those that were not their function's outermost activation */
 	__s64 total_ns; /* corrected, outermost activations only */
-	__s64 self_ns;  /* corrected, less measured callees */
+	__s64 inner_ns; /* total_ns less the calls' own time: in measured callees, if not nested */
 };
 _Static_assert(sizeof(struct edge_counters) == 32, "wire layout");
 
@@ -128,6 +133,7 @@ _Static_assert(sizeof(struct edge_counters) == 32, "wire layout");
  *	closed		calls of `unplaced` and of all its edges: frames popped
  *	open		opened - closed
  *	exits		closed - unwound
+ *	self_ns		total_ns - inner_ns, of `unplaced` and of all its edges
  *	primitive	opened - nested: outermost activations
  */
 struct function_counters {
@@ -151,9 +157,9 @@ _Static_assert(sizeof(struct histogram_counters) == HISTOGRAM_BUCKETS * 4, "wire
 
 struct line_counters {
 	__s64 total_ns; /* corrected, outermost activations only */
-	__s64 self_ns;  /* corrected, less measured callees */
+	__s64 inner_ns; /* total_ns less the line's own time: in measured callees, if not nested */
 	__u64 max_ns;   /* longest single stay */
-	__u64 stays;    /* how many stays were charged */
+	__u64 reserved;
 };
 _Static_assert(sizeof(struct line_counters) == 32, "wire layout");
 

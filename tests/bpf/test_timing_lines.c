@@ -24,9 +24,9 @@ static void stays_partition_a_call(void **state)
 	line(first, SP - 32);
 	at(41);
 	leave(f, SP);
-	EXPECT_LINE(entry_line_of(f), .total_ns = 3, .self_ns = 3, .max_ns = 3, .stays = 1);
-	EXPECT_LINE(line_of(first), .total_ns = 31, .self_ns = 11, .max_ns = 30, .stays = 2);
-	EXPECT_LINE(line_of(second), .total_ns = 7, .self_ns = 7, .max_ns = 7, .stays = 1);
+	EXPECT_LINE(entry_line_of(f), .total_ns = 3, .self_ns = 3, .max_ns = 3);
+	EXPECT_LINE(line_of(first), .total_ns = 31, .self_ns = 11, .max_ns = 30);
+	EXPECT_LINE(line_of(second), .total_ns = 7, .self_ns = 7, .max_ns = 7);
 	EXPECT_CALLS(f, 1, 41, 21);
 	expect_lines_add_up(f, 3);
 	assert_int_equal(counted_hits(first), 2);
@@ -51,8 +51,8 @@ static void a_line_at_the_entry_and_at_the_exit(void **state)
 		leave(f, SP);
 	}
 	EXPECT_CALLS(f, 3, 8, 8);
-	EXPECT_LINE(opening, .total_ns = 24, .self_ns = 24, .max_ns = 8, .stays = 3);
-	EXPECT_LINE(closing, .stays = 0);
+	EXPECT_LINE(opening, .total_ns = 24, .self_ns = 24, .max_ns = 8);
+	EXPECT_LINE(closing);
 	assert_int_equal(counted_hits(f.entry), 3);
 	assert_int_equal(counted_hits(f.exit), 3);
 	expect_lines_add_up(f, 3);
@@ -78,8 +78,8 @@ static void recursion_counts_time_once(void **state)
 	}
 	assert_int_equal(counted(f.id).total_ns, 3003);
 	assert_int_equal(counted(f.id).self_ns, 3003);
-	EXPECT_LINE(entry_line_of(f), .total_ns = 4, .self_ns = 400, .max_ns = 4, .stays = 100);
-	EXPECT_LINE(line_of(after), .total_ns = 3, .self_ns = 300, .max_ns = 3, .stays = 100);
+	EXPECT_LINE(entry_line_of(f), .total_ns = 4, .self_ns = 400, .max_ns = 4);
+	EXPECT_LINE(line_of(after), .total_ns = 3, .self_ns = 300, .max_ns = 3);
 	expect_lines_add_up(f, 3);
 }
 
@@ -97,8 +97,8 @@ static void silent_sites_move_time_only(void **state)
 	line(silent, SP - 8);
 	at(15);
 	leave(f, SP);
-	EXPECT_LINE(line_of(said), .total_ns = 10, .self_ns = 10, .max_ns = 10, .stays = 1);
-	EXPECT_LINE(line_of(silent), .total_ns = 5, .self_ns = 5, .max_ns = 5, .stays = 1);
+	EXPECT_LINE(line_of(said), .total_ns = 10, .self_ns = 10, .max_ns = 10);
+	EXPECT_LINE(line_of(silent), .total_ns = 5, .self_ns = 5, .max_ns = 5);
 	assert_int_equal(counted_hits(silent), 0);
 	expect_lines_add_up(f, 3);
 }
@@ -122,8 +122,8 @@ static void a_line_before_any_entry(void **state)
 	at(150);
 	leave(f, SP);
 	EXPECT(f, .entries = 0); /* adopted frames are in no account */
-	EXPECT_LINE(line_of(first), .total_ns = 40, .self_ns = 20, .max_ns = 40, .stays = 1);
-	EXPECT_LINE(line_of(second), .stays = 0); /* the exit is above the line's stack pointer */
+	EXPECT_LINE(line_of(first), .total_ns = 40, .self_ns = 20, .max_ns = 40);
+	EXPECT_LINE(line_of(second)); /* the exit is above the line's stack pointer */
 	EXPECT_CALLS(g, 1, 20, 20);
 	EXPECT_EDGE(f.id, g.id, .calls = 1, .total_ns = 20, .self_ns = 20, .primitive = 1);
 	assert_int_equal(counted_hits(first) + counted_hits(second), 2);
@@ -152,8 +152,8 @@ static void recursion_below_an_adopted_frame(void **state)
 	leave(m, SP + 400);
 	EXPECT(f, .entries = 1, .exits = 1, .opened = 1, .closed = 1, .self_ns = 30, .min_ns = 31,
 	    .max_ns = 30);
-	EXPECT_LINE(entry_line_of(f), .self_ns = 30, .max_ns = 30, .stays = 1);
-	EXPECT_LINE(line_of(calls), .total_ns = 60, .self_ns = 30, .max_ns = 60, .stays = 1);
+	EXPECT_LINE(entry_line_of(f), .self_ns = 30, .max_ns = 30);
+	EXPECT_LINE(line_of(calls), .total_ns = 60, .self_ns = 30, .max_ns = 60);
 	EXPECT_CALLS(m, 1, 100, 40); /* f took 60 of it, as far as was seen */
 	expect_loss(LOSS_ADOPTED, 1);
 }
@@ -184,9 +184,9 @@ static void an_inlined_call(void **state)
 	at(100);
 	leave(f, SP);
 	EXPECT_CALLS(f, 1, 100, 70); /* 100 less 5 of h and 25 of g */
-	EXPECT_LINE(line_of(own), .total_ns = 69, .self_ns = 69, .max_ns = 60, .stays = 2);
-	EXPECT_LINE(line_of(both), .total_ns = 30, .max_ns = 30, .stays = 1);
-	EXPECT_LINE(of_g, .total_ns = 30, .self_ns = 25, .max_ns = 30, .stays = 1);
+	EXPECT_LINE(line_of(own), .total_ns = 69, .self_ns = 69, .max_ns = 60);
+	EXPECT_LINE(line_of(both), .total_ns = 30, .max_ns = 30);
+	EXPECT_LINE(of_g, .total_ns = 30, .self_ns = 25, .max_ns = 30);
 	EXPECT_EDGE(g.id, h.id, .calls = 1, .total_ns = 5, .self_ns = 5, .primitive = 1);
 	EXPECT(g, .entries = 0);
 	expect_lines_add_up(f, 3);
@@ -210,10 +210,10 @@ static void inlined_three_deep(void **state)
 	at(50);
 	leave(f, SP);
 	EXPECT_CALLS(f, 1, 50, 0);
-	EXPECT_LINE(line_of(all), .total_ns = 50, .max_ns = 50, .stays = 1);
-	EXPECT_LINE(lines[0], .total_ns = 50, .max_ns = 50, .stays = 1);
-	EXPECT_LINE(lines[1], .total_ns = 50, .max_ns = 50, .stays = 1);
-	EXPECT_LINE(lines[2], .total_ns = 50, .self_ns = 50, .max_ns = 50, .stays = 1);
+	EXPECT_LINE(line_of(all), .total_ns = 50, .max_ns = 50);
+	EXPECT_LINE(lines[0], .total_ns = 50, .max_ns = 50);
+	EXPECT_LINE(lines[1], .total_ns = 50, .max_ns = 50);
+	EXPECT_LINE(lines[2], .total_ns = 50, .self_ns = 50, .max_ns = 50);
 	expect_lines_add_up(f, 2);
 }
 
@@ -243,9 +243,9 @@ static void recursion_through_inlined_code(void **state)
 	leave(f, SP);
 	EXPECT(g, .entries = 1, .exits = 1, .opened = 1, .closed = 1, .self_ns = 30, .min_ns = 31,
 	    .max_ns = 30);
-	EXPECT_LINE(of_g, .total_ns = 60, .self_ns = 30, .max_ns = 60, .stays = 2);
-	EXPECT_LINE(line_of(own), .self_ns = 30, .max_ns = 30, .stays = 1);
-	EXPECT_LINE(line_of(both), .total_ns = 60, .max_ns = 60, .stays = 2);
+	EXPECT_LINE(of_g, .total_ns = 60, .self_ns = 30, .max_ns = 60);
+	EXPECT_LINE(line_of(own), .self_ns = 30, .max_ns = 30);
+	EXPECT_LINE(line_of(both), .total_ns = 60, .max_ns = 60);
 	EXPECT(f, .entries = 2, .exits = 2, .opened = 2, .closed = 2, .primitive = 1,
 	    .total_ns = 60, .raw_total_ns = 60, .min_ns = 41, .max_ns = 60);
 	expect_lines_add_up(f, 2);
@@ -282,7 +282,7 @@ static void recursion_through_inlined_code_with_collisions(void **state)
 	leave(f, SP);
 	assert_int_equal(counted(g.id).primitive, 0);
 	assert_int_equal(counted(h.id).primitive, 1);
-	EXPECT_LINE(of_g, .total_ns = 40, .self_ns = 20, .max_ns = 40, .stays = 1);
+	EXPECT_LINE(of_g, .total_ns = 40, .self_ns = 20, .max_ns = 40);
 }
 
 /* ---- Hosts that nobody asked for ---- */
@@ -313,7 +313,7 @@ static void a_host_carries_inlined_code(void **state)
 	leave(h, SP - 160);
 	at(100);
 	leave(m, SP);
-	EXPECT_LINE(of_g, .total_ns = 10, .self_ns = 8, .max_ns = 10, .stays = 1);
+	EXPECT_LINE(of_g, .total_ns = 10, .self_ns = 8, .max_ns = 10);
 	EXPECT_CALLS(m, 1, 100, 82); /* all but 8 of g and 10 of h */
 	EXPECT(h, .entries = 2, .exits = 2, .opened = 2, .closed = 2, .primitive = 2,
 	    .total_ns = 10, .self_ns = 10, .raw_total_ns = 10, .min_ns = 3, .max_ns = 8);
@@ -356,8 +356,8 @@ static void hosts_nest(void **state)
 	line(lefts[1], SP - 160);
 	at(100);
 	return_(m, SP);
-	EXPECT_LINE(of_g[0], .total_ns = 10, .self_ns = 10, .max_ns = 10, .stays = 1);
-	EXPECT_LINE(of_g[1], .total_ns = 12, .self_ns = 12, .max_ns = 7, .stays = 2);
+	EXPECT_LINE(of_g[0], .total_ns = 10, .self_ns = 10, .max_ns = 10);
+	EXPECT_LINE(of_g[1], .total_ns = 12, .self_ns = 12, .max_ns = 7);
 	EXPECT_EDGE(m.id, h.id, .calls = 1, .total_ns = 5, .self_ns = 5, .primitive = 1);
 	EXPECT_CALLS(m, 1, 100, 73);
 }
@@ -379,8 +379,8 @@ static void hosts_replace_each_other(void **state)
 	line(second, SP - 8);
 	at(100);
 	leave(m, SP);
-	EXPECT_LINE(of_first, .stays = 0);
-	EXPECT_LINE(of_second, .total_ns = 30, .self_ns = 30, .max_ns = 30, .stays = 1);
+	EXPECT_LINE(of_first);
+	EXPECT_LINE(of_second, .total_ns = 30, .self_ns = 30, .max_ns = 30);
 	EXPECT_CALLS(m, 1, 100, 70);
 }
 
@@ -399,7 +399,7 @@ static void a_host_below_the_function_it_carries(void **state)
 	line(site, SP - 80);
 	at(50);
 	leave(g, SP);
-	EXPECT_LINE(of_g, .self_ns = 20, .max_ns = 20, .stays = 1);
+	EXPECT_LINE(of_g, .self_ns = 20, .max_ns = 20);
 	EXPECT_CALLS(g, 1, 50, 30);
 }
 
@@ -453,9 +453,9 @@ static void costs_are_subtracted(void **state)
 	EXPECT(f, .entries = 2, .exits = 2, .opened = 2, .closed = 2, .primitive = 1,
 	    .total_ns = 156, .self_ns = 56, .raw_total_ns = raw, .min_ns = 26, .max_ns = 156);
 	assert_int_equal(counted(g.id).total_ns, 100);
-	EXPECT_LINE(entry_line_of(f), .total_ns = 3, .self_ns = 23, .max_ns = 20, .stays = 2);
-	EXPECT_LINE(line_of(emulated), .total_ns = 120, .self_ns = 20, .max_ns = 120, .stays = 1);
-	EXPECT_LINE(line_of(stepped), .total_ns = 33, .self_ns = 13, .max_ns = 33, .stays = 2);
+	EXPECT_LINE(entry_line_of(f), .total_ns = 3, .self_ns = 23, .max_ns = 20);
+	EXPECT_LINE(line_of(emulated), .total_ns = 120, .self_ns = 20, .max_ns = 120);
+	EXPECT_LINE(line_of(stepped), .total_ns = 33, .self_ns = 13, .max_ns = 33);
 	expect_lines_add_up(f, 3);
 }
 
@@ -482,7 +482,7 @@ static void costs_may_be_too_large(void **state)
 	    .total_ns = -20, .self_ns = -20, .raw_total_ns = 10, .min_ns = 1);
 	EXPECT(f, .entries = 1, .exits = 1, .opened = 1, .closed = 1, .primitive = 1,
 	    .total_ns = -5, .self_ns = 15, .raw_total_ns = 25, .min_ns = 1);
-	EXPECT_LINE(line_of(calls), .total_ns = -5, .self_ns = 15, .stays = 1);
+	EXPECT_LINE(line_of(calls), .total_ns = -5, .self_ns = 15);
 	expect_lines_add_up(f, 2);
 }
 
@@ -525,9 +525,8 @@ static void the_clock_is_read_in_order(void **state)
 	leave(f, SP);        /* at 4000 */
 	assert_int_equal(native.now, 4000);
 	EXPECT_CALLS(f, 1, 3000, 3000);
-	EXPECT_LINE(
-	    entry_line_of(f), .total_ns = 1000, .self_ns = 1000, .max_ns = 1000, .stays = 1);
-	EXPECT_LINE(line_of(of_f), .total_ns = 2000, .self_ns = 2000, .max_ns = 1000, .stays = 2);
+	EXPECT_LINE(entry_line_of(f), .total_ns = 1000, .self_ns = 1000, .max_ns = 1000);
+	EXPECT_LINE(line_of(of_f), .total_ns = 2000, .self_ns = 2000, .max_ns = 1000);
 }
 
 int main(void)

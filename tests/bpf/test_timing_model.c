@@ -46,7 +46,7 @@ struct running {
 /* What the counters should say. */
 struct books {
 	struct function_sums functions[FUNCTIONS];
-	struct line_counters lines[WORLD_LINES];
+	struct line_sums lines[WORLD_LINES];
 	uint64_t hits[WORLD_SITES];
 	struct edge_sums edges[FUNCTIONS + 1][FUNCTIONS];
 	uint64_t buckets[FUNCTIONS][HISTOGRAM_BUCKETS];
@@ -127,11 +127,10 @@ static uint32_t running_in(const struct running *running)
 
 static void book_line(uint32_t id, int64_t total, int64_t self, bool outermost)
 {
-	struct line_counters *book = &model.books.lines[id];
+	struct line_sums *book = &model.books.lines[id];
 
 	book->total_ns += outermost ? total : 0;
 	book->self_ns += self;
-	book->stays++;
 	if (total > (int64_t)book->max_ns)
 		book->max_ns = (uint64_t)total;
 }

@@ -127,7 +127,7 @@ static void a_thread_ends_inside_calls(void **state)
 	    .total_ns = 100, .self_ns = 20, .raw_total_ns = 100);
 	EXPECT(g, .entries = 1, .unwound = 1, .opened = 1, .closed = 1, .primitive = 1,
 	    .total_ns = 80, .self_ns = 80, .raw_total_ns = 80);
-	EXPECT_LINE(line_of(of_f), .total_ns = 90, .self_ns = 10, .max_ns = 90, .stays = 1);
+	EXPECT_LINE(line_of(of_f), .total_ns = 90, .self_ns = 10, .max_ns = 90);
 }
 
 /* Calls that were jumped out of long before did not. */

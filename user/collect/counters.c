@@ -149,8 +149,7 @@ void counters_line(const struct counters *counters, uint32_t line, struct line_c
 		    &counters->line_counters[shard * counters->line_count + line];
 
 		sum.total_ns += one->total_ns;
-		sum.self_ns += one->self_ns;
-		sum.stays += one->stays;
+		sum.inner_ns += one->inner_ns;
 		if (one->max_ns > sum.max_ns)
 			sum.max_ns = one->max_ns;
 	}

@@ -20,14 +20,25 @@ static void give(volatile __u64 *counter, uint64_t more)
 	__atomic_fetch_add(counter, more, __ATOMIC_RELAXED);
 }
 
+/* Hits stay in the sum by class when what they were counted as is taken. */
+static void keep_returns(const struct counters *counters, uint32_t function, uint64_t exits)
+{
+	if (FUNCTION_COUNTS_RETURNS(counters->functions[function].flags))
+		give(&counters->shard_counters->hits[COST_RETURN], exits);
+}
+
 /* What has ended leaves the function's account; what has not stays entered (wire.h). */
 static void reset_ended(
-    volatile struct edge_counters *ended, volatile struct function_counters *function)
+    const struct counters *counters, uint32_t function, volatile struct edge_counters *ended)
 {
-	give(&function->entries, -take(&ended->calls));
-	give(&function->nested, -take(&ended->nested));
+	volatile struct function_counters *first = &counters->function_counters[function];
+	const uint64_t calls = take(&ended->calls);
+
+	keep_returns(counters, function, calls);
+	give(&first->entries, -calls);
+	give(&first->nested, -take(&ended->nested));
 	take_signed(&ended->total_ns);
-	take_signed(&ended->self_ns);
+	take_signed(&ended->inner_ns);
 }
 
 static void reset_edges(const struct counters *counters, const struct part *part)
@@ -42,7 +53,7 @@ static void reset_edges(const struct counters *counters, const struct part *part
 
 		if (edge->key && function >= first &&
 		    function - first < part->plan->functions.count)
-			reset_ended(&edge->counters, &counters->function_counters[function]);
+			reset_ended(counters, function, &edge->counters);
 	}
 	counters_unmap_edges(counters, edges);
 }
@@ -54,25 +65,27 @@ static void reset_histogram(volatile struct histogram_counters *histogram)
 		    __atomic_load_n(&histogram->buckets[at], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
-static void reset_function(volatile struct function_counters *counters)
+static void reset_function(const struct counters *counters, size_t shard, uint32_t function)
 {
-	reset_ended(&counters->unplaced, counters);
-	(void)take(&counters->unwound);
-	give(&counters->entries, -(take(&counters->untimed) + take(&counters->lost)));
-	(void)take(&counters->raw_total_ns);
-	counters->min_ns = 0;
-	counters->max_ns = 0;
+	volatile struct function_counters *one =
+	    &counters->function_counters[shard * counters->function_count + function];
+
+	reset_ended(counters, function, &one->unplaced);
+	keep_returns(counters, function, -take(&one->unwound));
+	give(&one->entries, -(take(&one->untimed) + take(&one->lost)));
+	(void)take(&one->raw_total_ns);
+	one->min_ns = 0;
+	one->max_ns = 0;
 }
 
 static void reset_line(volatile struct line_counters *line)
 {
 	take_signed(&line->total_ns);
-	take_signed(&line->self_ns);
-	(void)take(&line->stays);
+	take_signed(&line->inner_ns);
 	line->max_ns = 0;
 }
 
-/* The hits stay in the sum by class, and the entries among them in the function's. */
+/* The entries among the hits stay in the function's account. */
 static void reset_site(const struct counters *counters, size_t shard, uint32_t id)
 {
 	const volatile struct site *site = &counters->sites[id];
@@ -95,8 +108,8 @@ void counters_reset(const struct counters *counters, const struct part *part)
 		size_t functions = shard * counters->function_count + part->place.functions;
 		size_t lines = shard * counters->line_count + part->place.lines;
 
-		for (size_t at = 0; at < plan->functions.count; at++) {
-			reset_function(&counters->function_counters[functions + at]);
+		for (uint32_t at = 0; at < plan->functions.count; at++) {
+			reset_function(counters, shard, part->place.functions + at);
 			reset_histogram(&counters->histograms[functions + at]);
 		}
 		for (uint32_t at = 0; at < plan->sites.count; at++)

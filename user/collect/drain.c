@@ -158,7 +158,7 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 
 	counters_line(drained->input->counters, drained->part->place.lines + at, &counted);
 	line.total_ns = not_negative(counted.total_ns);
-	line.self_ns = not_negative(counted.self_ns);
+	line.self_ns = not_negative(counted.total_ns - counted.inner_ns);
 	line.max_ns = counted.max_ns;
 	return line.file && ARRAY_APPEND(&function->lines, line) == 0 ? 0 : -ENOMEM;
 }

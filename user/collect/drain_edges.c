@@ -29,7 +29,7 @@ static int add_edge(struct profile *profile, const struct edge *edge)
 	    .calls = edge->counters.calls,
 	    .primitive_calls = edge->counters.calls - edge->counters.nested,
 	    .total_ns = edge->counters.total_ns,
-	    .self_ns = edge->counters.self_ns,
+	    .self_ns = edge->counters.total_ns - edge->counters.inner_ns,
 	};
 
 	if (!callee->callers.count || last->function != more.function)

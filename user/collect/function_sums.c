@@ -35,7 +35,7 @@ static int copy_edges(
 			sums->edges[sums->edge_count++] = (struct edge){
 			    .key = edges[at].key,
 			    .counters = {edges[at].counters.calls, edges[at].counters.nested,
-				edges[at].counters.total_ns, edges[at].counters.self_ns},
+				edges[at].counters.total_ns, edges[at].counters.inner_ns},
 			};
 	return 0;
 }
@@ -51,11 +51,11 @@ static int read_edges(const struct counters *counters, struct function_sums_all 
 	return error;
 }
 
-static void add_ended(struct function_sums *sum, uint64_t calls, int64_t total_ns, int64_t self_ns)
+static void add_ended(struct function_sums *sum, uint64_t calls, int64_t total_ns, int64_t inner_ns)
 {
 	sum->closed += calls;
 	sum->total_ns += total_ns;
-	sum->self_ns += self_ns;
+	sum->self_ns += total_ns - inner_ns;
 }
 
 static void add_edges(const struct function_sums_all *sums)
@@ -66,7 +66,7 @@ static void add_edges(const struct function_sums_all *sums)
 
 		if (callee < sums->function_count)
 			add_ended(&sums->functions[callee], edge->counters.calls,
-			    edge->counters.total_ns, edge->counters.self_ns);
+			    edge->counters.total_ns, edge->counters.inner_ns);
 	}
 }
 
@@ -135,8 +135,8 @@ int function_sums_read(const struct counters *counters, uint32_t function_count,
 			const volatile struct edge_counters *unplaced =
 			    &counters_of(counters, shard, at)->unplaced;
 
-			add_ended(
-			    &functions[at], unplaced->calls, unplaced->total_ns, unplaced->self_ns);
+			add_ended(&functions[at], unplaced->calls, unplaced->total_ns,
+			    unplaced->inner_ns);
 		}
 	error = read_edges(counters, ret_sums);
 	if (error) {
@@ -148,8 +148,11 @@ int function_sums_read(const struct counters *counters, uint32_t function_count,
 		for (size_t at = 0; at < function_count; at++)
 			add_counters(&functions[at], counters_of(counters, shard, at));
 	add_sites(counters, sites, ret_sums);
-	for (size_t at = 0; at < function_count; at++)
+	for (size_t at = 0; at < function_count; at++) {
 		derive(&functions[at]);
+		if (FUNCTION_COUNTS_RETURNS(counters->functions[at].flags))
+			ret_sums->hits[COST_RETURN] += functions[at].exits;
+	}
 	return 0;
 }
 
