@@ -42,7 +42,7 @@ static int plan_functions(struct plan *plan)
 	return 0;
 }
 
-static int plan_sites(struct plan *plan)
+static int plan_sites(struct plan *plan, uint64_t page_offset)
 {
 	for (uint32_t i = 0; i < calibration_site_count; i++) {
 		const struct calibration_site *site = &calibration_sites[i];
@@ -50,7 +50,7 @@ static int plan_sites(struct plan *plan)
 
 		if (ARRAY_APPEND(&plan->sites,
 			(struct plan_site){
-			    .offset = site->offset,
+			    .offset = page_offset + site->offset,
 			    .function = site->function,
 			    .host = site->function,
 			    .roles = site->roles,
@@ -65,15 +65,16 @@ static int plan_sites(struct plan *plan)
 }
 
 /* All lines are the loop's in the report, in order, so that a round finds them in one place. */
-static int plan_calibration(struct plan *plan, int fd)
+static int plan_calibration(struct plan *plan, const struct code_page *page)
 {
-	if (ARRAY_APPEND(&plan->images, (struct plan_image){.path = "", .build_id = "", .fd = fd}))
+	if (ARRAY_APPEND(
+		&plan->images, (struct plan_image){.path = "", .build_id = "", .fd = page->fd}))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < CALIBRATION_LINES; i++)
 		if (ARRAY_APPEND(&plan->lines, (struct plan_line){.file = "", .line = i}))
 			return -ENOMEM;
 	plan->has_lines = true;
-	return plan_functions(plan) || plan_sites(plan) ? -ENOMEM : 0;
+	return plan_functions(plan) || plan_sites(plan, page->offset) ? -ENOMEM : 0;
 }
 
 static void plan_fini(struct plan *plan)
@@ -218,7 +219,7 @@ static int measure(enum attach_method method, struct costs *ret_costs, struct fa
 	int error = code_page_open(calibration_code, calibration_code_size, &page);
 
 	if (!error)
-		error = rounds ? plan_calibration(&plan, page.fd) : -ENOMEM;
+		error = rounds ? plan_calibration(&plan, &page) : -ENOMEM;
 	if (error)
 		return failure_set(failure, -error, "no memory");
 	error = engine_open(&plan, &options, &engine, failure);

@@ -32,7 +32,6 @@ struct trial {
 
 static int attach(const struct trial *trial, const struct code_page *page, pid_t child)
 {
-	static const uint64_t offset = 0;
 	char path[UPROBE_PATH_MAX];
 	CLEANUP_CLOSE int multi = feature_load_empty(UPROBE_ATTACH_MULTI);
 	CLEANUP_CLOSE int plain = feature_load_empty(0);
@@ -43,14 +42,17 @@ static int attach(const struct trial *trial, const struct code_page *page, pid_t
 	    .program = multi,
 	    .attach_type = UPROBE_ATTACH_MULTI,
 	    .path = path,
-	    .offsets = &offset,
+	    .offsets = &page->offset,
 	    .count = 1,
 	    .return_probe = trial->return_probe,
 	});
 	if (link >= 0)
 		return link;
-	return uprobe_link_perf(&(struct uprobe_perf_options){
-	    .program = plain, .path = path, .pid = child, .return_probe = trial->return_probe});
+	return uprobe_link_perf(&(struct uprobe_perf_options){.program = plain,
+	    .path = path,
+	    .offset = page->offset,
+	    .pid = child,
+	    .return_probe = trial->return_probe});
 }
 
 /* Waits for the word that the probe stands; the child's exit status is its verdict. */

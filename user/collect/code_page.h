@@ -11,6 +11,7 @@
 
 struct code_page {
 	int fd;
+	uint64_t offset;       /* in the file */
 	const uint8_t *memory; /* executable */
 	size_t size;
 };
