@@ -211,10 +211,11 @@ static __always_inline void hit_end(struct thread *thread, __u32 cost_class)
 		thread->cost += settings.cost_after_ns[cost_class];
 }
 
-static __always_inline bool hit_find(struct hit *hit, struct thread *thread, __u32 id)
+static __always_inline bool hit_init(
+    struct hit *hit, struct thread *thread, const struct site *site, __u32 id)
 {
 	hit->id = id;
-	hit->site = bpf_map_lookup_elem(&sites, &id);
+	hit->site = site;
 	hit->stack.thread = thread;
 	hit->stack.far = NULL;
 	if (!thread || !hit->site)
@@ -412,13 +413,13 @@ static __always_inline enum entry_outcome push_timed(
 }
 
 /* Gives an enum entry_outcome. */
-__noinline int play_entry(struct thread *thread, __u32 id)
+__noinline int play_entry(struct thread *thread, const struct site *site, __u32 id)
 {
 	const struct function *function;
 	struct function_counters *counters;
 	struct hit found, *hit = &found;
 
-	if (!hit_find(hit, thread, id))
+	if (!hit_init(hit, thread, site, id))
 		return ENTRY_NOT_TIMED;
 	function = function_find(hit->site->function);
 	counters = function_counters_now(hit->site->function);
@@ -443,13 +444,13 @@ __noinline int play_entry(struct thread *thread, __u32 id)
 }
 
 /* Gives 1 if a hit of a return probe was counted. */
-__noinline int play_exit(struct thread *thread, __u32 id)
+__noinline int play_exit(struct thread *thread, const struct site *site, __u32 id)
 {
 	struct hit found, *hit = &found;
 	const struct frame *top;
 	int counted = 0;
 
-	if (!hit_find(hit, thread, id))
+	if (!hit_init(hit, thread, site, id))
 		return 0;
 	top = frame_top(&hit->stack);
 	if (top && top->sp == hit->stack.thread->sp && top->function != hit->site->function &&
@@ -571,13 +572,13 @@ static __always_inline void pop_adopted(const struct hit *hit)
 }
 
 /* Gives 1 if the hit was counted at its site. */
-__noinline int play_line(struct thread *thread, __u32 id)
+__noinline int play_line(struct thread *thread, const struct site *site, __u32 id)
 {
 	struct hit found, *hit = &found;
 	struct frame *frame;
 	int counted;
 
-	if (!hit_find(hit, thread, id))
+	if (!hit_init(hit, thread, site, id))
 		return 0;
 	pop_adopted(hit);
 	if (under_untimed(hit))
@@ -636,15 +637,15 @@ static __always_inline int handle_site(struct registers *registers)
 	roles = site->roles;
 	counted = SITE_COUNTS_ENTRIES(roles);
 	if (roles & SITE_ENTRY)
-		outcome = play_entry(thread, id);
+		outcome = play_entry(thread, site, id);
 	if (outcome == ENTRY_NOT_TIMED && roles & (SITE_LINE | SITE_EXIT) &&
 	    !clock_is_read_first(site, site->cost))
 		thread->now = bpf_ktime_get_ns() - thread->cost;
 	if (roles & SITE_LINE)
-		counted = play_line(thread, id);
+		counted = play_line(thread, site, id);
 	if (roles & SITE_EXIT && (!(roles & SITE_CONDITIONAL) ||
 				     condition_holds(registers->flags, SITE_CONDITION(roles))))
-		play_exit(thread, id);
+		play_exit(thread, site, id);
 	if (!counted)
 		count_class(site->cost);
 	hit_end(thread, site->cost);
@@ -663,7 +664,7 @@ static __always_inline void handle_return(struct registers *registers)
 	thread = hit_begin(id, site, registers->rsp - 8, 0, COST_RETURN);
 	if (!thread)
 		return;
-	if (!play_exit(thread, id))
+	if (!play_exit(thread, site, id))
 		count_class(COST_RETURN);
 	hit_end(thread, COST_RETURN);
 }
