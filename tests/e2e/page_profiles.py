@@ -65,6 +65,28 @@ def hostile(source):
                    losses=[{"cause": name, "count": 3} for name in HOSTILE])
 
 
+def sampled(source):
+    """CPU samples alone, of three functions: main calls add and, twice, itself, add is at two lines."""
+    source.write_text("".join(f"line {number} of the file\n" for number in range(1, 41)))
+    frames = [{"name": name, "file": str(source), "line": number, "image": None} for name, number in (("main", 21), ("add", 5), ("add", 6), ("[kernel]", 0))]
+    stacks = [([0, 1], 600), ([0, 0, 0, 2], 200), ([0, 3], 150), ([0], 50)]
+    rows = [line(source, number, 0, 0, sites=0, cpu_samples=samples, cpu_total_samples=samples) for number, samples in ((5, 600), (6, 200))]
+    shared = {"exit": "none", "lines_measured": False}
+    return profile([
+        function("main", source, 20, cpu_samples=50, cpu_total_samples=1000, **shared,
+                 lines=[line(source, 21, 0, 0, sites=0, cpu_samples=50, cpu_total_samples=1000)]),
+        function("add", source, 4, cpu_samples=800, cpu_total_samples=800, lines=rows, **shared),
+        function("[kernel]", cpu_samples=150, cpu_total_samples=150, **shared),
+    ], sampling_period_ns=1_000_000, frames=frames, stacks=[{"frames": stack, "cpu_samples": samples} for stack, samples in stacks])
+
+
+def both(source):
+    """A function whose lines were timed and sampled: line 5 computes, line 6 waits."""
+    source.write_text("one\n" * 10)
+    rows = [line(source, 5, 10, 500_000_000, cpu_samples=400, cpu_total_samples=450), line(source, 6, 10, 500_000_000, cpu_samples=5, cpu_total_samples=5)]
+    return profile([function("work", source, 4, 10, 1_000_000_000, lines=rows, cpu_samples=405, cpu_total_samples=455)], sampling_period_ns=1_000_000)
+
+
 def large(source, lines=10_000, functions=5_000):
     source.write_text("".join(f"\tvalue_{number} = compute(value_{number - 1});\n" for number in range(1, lines + 1)))
     rows = [line(source, number, number, number % 100 * 1000 + (10 ** 9 if number == lines - 100 else 0)) for number in range(1, lines + 1)]

@@ -125,6 +125,15 @@ def check_looks(checks, page, directory):
         page.run(f"location.hash = '{view}'")
         page.drawn()
         checks.that(page.run("document.documentElement.scrollWidth") <= 390, f"{view} is wider than a phone")
+    page.resize(794, 1123)  # A4
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.run("location.hash = '#/function/1'")
+    page.drawn()
+    checks.that(page.run("document.documentElement.scrollWidth") <= 794, "wider than paper")
+    checks.equal(page.run("[...new Set([...document.querySelectorAll('.source .head .narrow-off')].map((each) => each.offsetHeight))]"), [0],
+                 "columns that paper is too narrow for")
+    checks.equal(page.run("['nav', '#search', '#keys'].filter((each) => document.querySelector(each).offsetHeight)"), [], "controls on paper")
+    page.call("Emulation.setEmulatedMedia", media="")
     page.resize(1200, 800)
     page.print_to(directory / "page.pdf")
     checks.that((directory / "page.pdf").read_bytes().startswith(b"%PDF"), "no paper")
@@ -137,6 +146,33 @@ def check_two_levels(checks, page, directory):
     wanted = [["main, 9 ms", 100], ["work, 9 ms", 100]]
     checks.equal(bars(page), wanted, "the graph of callers")
     checks.that("no deeper" in page.run("main.innerText"), "the graph of callers does not say what it is")
+
+
+def cells(page, table):
+    """The texts of a table's rows."""
+    return page.run(f"[...document.querySelectorAll({json.dumps(table)} + ' .row')].map((row) => [...row.children].map((cell) => cell.textContent.split('  ')[0].replaceAll('\u202f', '')))")
+
+
+def check_sampled(checks, page, directory):
+    """CPU samples: alone, and beside exact times."""
+    path, _ = page_profiles.export(directory, page_profiles.sampled, "sampled")
+    page.open(path.as_uri())
+    checks.equal([head.split(" (")[0].strip(" ▾▴") for head in page.text(".functions .head > *")], ["CPU self", "% self", "CPU total", "Function"],
+                 "columns where nothing was timed")
+    checks.equal(cells(page, ".functions"), [["800.0", "80.0", "800.0", "add"], ["150.0", "15.0", "150.0", "[kernel]"], ["50.0", "5.0", "1000.0", "main"]],
+                 "functions by CPU time of their own")
+    page.click(".functions .row a")
+    checks.equal([(row["Line"], row["CPU self (ms)"], row["Source"]) for number in (5, 6) for row in rows(page, number)],
+                 [("5", "600.0", "line 5 of the file"), ("6", "200.0", "line 6 of the file")], "sampled lines")
+    checks.equal(page.text("h3")[:1], ["Callers in sampled stacks"], "what is told of a sampled function")
+    checks.equal(cells(page, ".edges"), [["800.0", "100.0", "main"]], "callers in sampled stacks")
+    page.click(".edges a")
+    checks.equal(cells(page, "section:nth-of-type(1) > .box > .edges"), [["200.0", "20.0", "main"]], "a recursive caller")
+    checks.equal(cells(page, "section:nth-of-type(2) > .box > .edges"), [["800.0", "80.0", "add"], ["200.0", "20.0", "main"], ["150.0", "15.0", "[kernel]"]],
+                 "callees in sampled stacks: a stack counts once")
+    path, _ = page_profiles.export(directory, page_profiles.both, "both")
+    page.open(path.as_uri() + "#/function/0")
+    checks.equal([row["% on CPU"] for number in (5, 6) for row in rows(page, number)], ["90.0", "1.0"], "shares of the lines' times on a CPU")
 
 
 def check_hostile(checks, page, directory):
@@ -202,6 +238,7 @@ def main():
         check_flame(checks, page)
         check_looks(checks, page, directory)
         check_two_levels(checks, page, directory)
+        check_sampled(checks, page, directory)
         check_hostile(checks, page, directory)
         check_large(checks, page, directory)
         checks.equal([address for address in page.requests if not address.startswith(directory.as_uri())], [], "the network was asked")

@@ -53,7 +53,7 @@ static const char annotation_text[] =
     "\n"
     "File: @\n"
     "\n"
-    "Line #      Hits         Time         Self  % Self      CPU  Line Contents\n"
+    "Line #      Hits         Time         Self  % Self  Samples  Line Contents\n"
     "==========================================================================\n"
     "     1                                                       int add(int a)\n"
     "     2                                                       {\n"

@@ -221,7 +221,7 @@ static void print_head(const struct annotation *annotation, const struct profile
 	width =
 	    fprintf(stream, "%6s %9s %12s %12s %7s ", "Line #", "Hits", "Time", "Self", "% Self");
 	if (annotation->cpu_samples > 0)
-		width += fprintf(stream, "%8s ", "CPU");
+		width += fprintf(stream, "%8s ", "Samples");
 	width += fprintf(stream, " Line Contents");
 	fputc('\n', stream);
 	while (width-- > 0)

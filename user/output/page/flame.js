@@ -156,9 +156,9 @@ function showFlame(data, main) {
 		return;
 	}
 	const describe = (node) => {
-		const fn = profile.functions.find((each) => each.name === node.name && (!node.place || each.file === node.place));
+		const fn = functionOfFrame(data, {name: node.name, file: node.place});
 		said.textContent = `${shortened(node.name, 2000)}: ${root.say(node.value)}, ${percent(node.value / root.value)}`;
-		open.replaceChildren(...(fn && node.parent ? ['Measured: ', linkTo(fn)] : []));
+		open.replaceChildren(...(fn && node.parent ? ['Source: ', linkTo(fn)] : []));
 	};
 	const mark = () => {
 		const needle = functionsView.search.trim().toLowerCase();

@@ -38,9 +38,9 @@ function decimal(number, digits = 1) {
 	return grouped(whole) + (fraction ? '.' + fraction : '');
 }
 
-// The unit in which the largest of some nanoseconds has at most six digits before the point.
+// The unit in which the largest of some nanoseconds has at most five digits before the point.
 function unitFor(largest) {
-	return UNITS.find(([, ns]) => Math.abs(largest) / ns < 1e6) || UNITS[UNITS.length - 1];
+	return UNITS.find(([, ns]) => Math.abs(largest) / ns < 1e5) || UNITS[UNITS.length - 1];
 }
 
 function duration(ns) {

@@ -21,6 +21,44 @@ function edgeTable(data, title, edges, elsewhere) {
 	return element('section', {}, element('h3', {}, title), element('div', {className: 'box'}, table));
 }
 
+// Who stands next to the function in sampled stacks, outwards (-1) or inwards (1): {frame, samples} each.
+function sampledNeighbours(data, fn, step) {
+	const {frames, stacks} = data.profile, found = new Map();
+	const mine = frames.map((frame) => functionOfFrame(data, frame) === fn);
+	for (const stack of stacks) {
+		const seen = new Set(); // a stack counts once, however often the function recurs in it
+		stack.frames.forEach((index, at) => {
+			const other = frames[stack.frames[at + step]];
+			if (!mine[index] || !other)
+				return;
+			const key = `${other.name}\n${other.file}`;
+			if (!found.has(key))
+				found.set(key, {frame: other, samples: 0});
+			if (!seen.has(key))
+				found.get(key).samples += stack.cpu_samples;
+			seen.add(key);
+		});
+	}
+	return [...found.values()].sort((a, b) => b.samples - a.samples);
+}
+
+function neighbourTable(data, fn, title, step) {
+	const neighbours = fn.cpu_total_samples ? sampledNeighbours(data, fn, step) : [];
+	if (!neighbours.length)
+		return null;
+	const unit = unitFor(cpuTime(data, neighbours[0].samples));
+	const {table, body} = makeTable('edges functions', [{label: `CPU (${unit[0]})`, width: '7.5rem'},
+		{label: '% of its', width: '5rem', hint: `share of ${shortened(fn.name)}'s samples`},
+		{label: 'Function', width: 'minmax(8rem, 1fr)', className: 'text wide name'}]);
+	fillTable(body, neighbours.map(({frame, samples}) => {
+		const other = functionOfFrame(data, frame);
+		return makeRow([heat(cell(decimal(cpuTime(data, samples) / unit[1])), samples / fn.cpu_total_samples),
+			cell((100 * samples / fn.cpu_total_samples).toFixed(1)),
+			element('div', {className: 'text wide name'}, other ? linkTo(other) : shortened(frame.name))]);
+	}));
+	return element('section', {}, element('h3', {}, title), element('div', {className: 'box'}, table));
+}
+
 // Where a duration stands on the axis: logarithmic, and even at the very short ones.
 function axis(ns) {
 	return Math.log2(ns + 4);
@@ -52,14 +90,18 @@ function histogram(fn) {
 			element('span', {}, duration(fn.max_ns))));
 }
 
-function figures(fn) {
-	const facts = [['Calls', fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.calls)}, of them ${count(fn.primitive_calls)} outermost`]];
+function figures(data, fn) {
+	const facts = [];
+	if (!isSampledOnly(fn))
+		facts.push(['Calls', fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.calls)}, of them ${count(fn.primitive_calls)} outermost`]);
 	if (fn.timed_calls) {
 		facts.push(['Total', duration(fn.total_ns)], ['Self', duration(fn.self_ns)]);
 		facts.push(['A call took', `${duration(fn.median_ns)} (median), ${duration(fn.p99_ns)} (99%), ${duration(fn.max_ns)} (longest)`]);
 	}
-	if (fn.cpu_samples)
-		facts.push(['CPU samples', count(fn.cpu_samples)]);
+	if (fn.cpu_total_samples) {
+		const cpu = (samples) => `${duration(cpuTime(data, samples))}, ${percent(samples / (data.samples || 1))} (${count(samples)} samples)`;
+		facts.push(['CPU self', cpu(fn.cpu_samples)], ['CPU total', cpu(fn.cpu_total_samples)]);
+	}
 	if (fn.linkage_name && fn.linkage_name !== fn.name)
 		facts.push(['Symbol', shortened(fn.linkage_name, 2000)]);
 	facts.push(['At', shortened(placeOf(fn), 4096)]);
@@ -103,8 +145,9 @@ function showFunction(data, main, index) {
 		return;
 	}
 	const edges = [edgeTable(data, 'Callers', fn.callers, 'code that is not measured'),
-		edgeTable(data, 'Callees', fn.callees, '')].filter((table) => table);
-	const parts = [element('div', {className: 'pair'}, element('section', {}, figures(fn), ...cautions(fn)), histogram(fn)),
+		edgeTable(data, 'Callees', fn.callees, ''),
+		neighbourTable(data, fn, 'Callers in sampled stacks', -1), neighbourTable(data, fn, 'Callees in sampled stacks', 1)].filter((table) => table);
+	const parts = [element('div', {className: 'pair'}, element('section', {}, figures(data, fn), ...cautions(fn)), histogram(fn)),
 		edges.length ? element('div', {className: 'pair'}, ...edges) : null, ...sourceTables(data, fn),
 		fn.lines.length || fn.lines_measured ? null : element('p', {className: 'note'}, 'Lines of this function were not measured (-l).')];
 	main.replaceChildren(element('h2', {title: shortened(fn.name, 2000)}, shortened(fn.name)), ...parts.filter((part) => part));

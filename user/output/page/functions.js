@@ -15,8 +15,12 @@ const FUNCTION_COLUMNS = [
 		of: (fn) => estimate(fn, fn.total_ns), present: (fn) => fn.timed_calls > 0},
 	{key: 'total_call', label: 'per call', width: '7rem', className: 'narrow-off', hint: 'total time of an outermost call',
 		of: totalPerCall, present: (fn) => fn.timed_calls > 0},
-	{key: 'samples', label: 'CPU samples', width: '7rem', hint: 'samples of on-CPU time', of: (fn) => fn.cpu_samples,
-		present: (fn) => fn.cpu_samples > 0},
+	{key: 'cpu', label: 'CPU self', width: '9rem', hint: 'on-CPU time of its own code, as samples found it', of: (fn) => fn.cpu_samples,
+		present: (fn) => fn.cpu_total_samples > 0},
+	{key: 'cpu_share', label: '% self', width: '5rem', className: 'narrow-off', hint: 'share of all samples', of: (fn) => fn.cpu_samples,
+		present: (fn) => fn.cpu_total_samples > 0},
+	{key: 'cpu_total', label: 'CPU total', width: '9rem', hint: 'on-CPU time with what it called', of: (fn) => fn.cpu_total_samples,
+		present: (fn) => fn.cpu_total_samples > 0},
 	{key: 'name', label: 'Function', width: 'minmax(12rem, 1fr)', className: 'text wide name', of: (fn) => fn.name},
 ];
 
@@ -34,15 +38,17 @@ function functionRow(data, fn, columns, units, largest) {
 		self_call: timed(fn.timed_calls ? fn.self_ns / fn.timed_calls : 0, units.call),
 		total: timed(estimate(fn, fn.total_ns), units.total),
 		total_call: timed(totalPerCall(fn), units.call),
-		samples: count(fn.cpu_samples),
+		cpu: decimal(cpuTime(data, fn.cpu_samples) / units.cpu[1]),
+		cpu_share: (100 * fn.cpu_samples / (data.samples || 1)).toFixed(1),
+		cpu_total: decimal(cpuTime(data, fn.cpu_total_samples) / units.cpu[1]),
 	};
 	const cells = columns.map((column) => {
 		if (column.key === 'name')
 			return element('div', {className: column.className}, linkTo(fn),
-				element('span', {className: 'place', title: shortened(placeOf(fn), 4096)}, '  ' + shortened(shortPlaceOf(data, fn))));
+				element('span', {className: 'place', title: shortened(placeOf(fn), 4096)}, '  ' + shortened(shortPlaceOf(fn))));
 		const made = cell(texts[column.key], (column.className || '') +
 			(partial && (column.key === 'self' || column.key === 'total') ? partial : ''));
-		if (column.key === 'self' || column.key === 'total' || column.key === 'samples')
+		if (['self', 'total', 'cpu', 'cpu_total'].includes(column.key))
 			heat(made, column.of(fn) / largest[column.key]);
 		return made;
 	});
@@ -58,13 +64,15 @@ function prepareFunctions(data) {
 		largest[column.key] = functions.reduce((most, fn) => Math.max(most, column.of(fn)), 0);
 	const units = {
 		total: unitFor(Math.max(largest.total || 0, largest.self || 0)),
+		cpu: unitFor(cpuTime(data, largest.cpu_total || 0)),
 		call: unitFor(Math.max(largest.total_call || 0, largest.self_call || 0)),
 	};
-	const sortable = ['total', 'samples', 'calls', 'name'].find((key) => columns.some((column) => column.key === key));
+	const sortable = ['total', 'cpu', 'calls', 'name'].find((key) => columns.some((column) => column.key === key));
 	functionsView.sort = {key: sortable, descending: sortable !== 'name'};
 	return {
 		columns: columns.map((column) => ({...column,
 			label: ['self', 'total'].includes(column.key) ? `${column.label} (${units.total[0]})`
+				: ['cpu', 'cpu_total'].includes(column.key) ? `${column.label} (${units.cpu[0]})`
 				: column.label === 'per call' ? `${column.label} (${units.call[0]})` : column.label})),
 		rows: functions.map((fn) => functionRow(data, fn, columns, units, largest)),
 		needles: functions.map((fn) => `${fn.name}\n${fn.linkage_name}\n${placeOf(fn)}`.toLowerCase()),

@@ -14,9 +14,15 @@ function readData() {
 		for (const caller of fn.callers)
 			if (caller.function !== null && data.profile.functions[caller.function])
 				data.profile.functions[caller.function].callees.push({...caller, function: fn.index});
-	data.folder = commonFolder(data.profile.functions.map((fn) => fn.file).filter((file) => file));
+	data.byPlace = new Map(data.profile.functions.map((fn) => [`${fn.name}\n${fn.file}`, fn]));
+	data.samples = data.profile.functions.reduce((sum, fn) => sum + fn.cpu_samples, 0);
 	data.sources = new Map(data.page.sources.map((source) => [source.file, source]));
 	return data;
+}
+
+// The function that a frame of a stack is in, or undefined.
+function functionOfFrame(data, frame) {
+	return data.byPlace.get(`${frame.name}\n${frame.file}`);
 }
 
 // Calls were left out by the rate or lost: times are of the timed ones.
@@ -29,22 +35,24 @@ function estimate(fn, ns) {
 	return fn.timed_calls ? ns * fn.calls / fn.timed_calls : 0;
 }
 
+// Nothing was probed in it: CPU samples alone tell of the function.
+function isSampledOnly(fn) {
+	return fn.cpu_total_samples > 0 && !fn.lines_measured && !fn.calls && !fn.total_ns && fn.exit === 'none';
+}
+
+// CPU time that samples stand for, in ns; samples of a file that does not tell are taken for 1 ms.
+function cpuTime(data, samples) {
+	return samples * (data.profile.sampling_period_ns || 1e6);
+}
+
 function placeOf(fn) {
 	return fn.file ? `${fn.file}:${fn.line}` : fn.image || '';
 }
 
-// The folder that all files are in, with its last slash.
-function commonFolder(files) {
-	let common = files.length ? files[0] : '';
-	for (const file of files)
-		while (!file.startsWith(common))
-			common = common.slice(0, -1);
-	return common.slice(0, common.lastIndexOf('/') + 1);
-}
-
-// placeOf() without the folder that all functions' files share.
-function shortPlaceOf(data, fn) {
-	return fn.file.startsWith(data.folder) ? placeOf(fn).slice(data.folder.length) : placeOf(fn);
+// placeOf() with the last two parts of the path.
+function shortPlaceOf(fn) {
+	const parts = placeOf(fn).split('/');
+	return parts.length > 3 ? '…/' + parts.slice(-2).join('/') : placeOf(fn);
 }
 
 function linkTo(fn) {

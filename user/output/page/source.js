@@ -4,51 +4,64 @@
 
 const SOURCE_GAP = 200; // lines without a row that are still shown: GAP_MAX in user/output/html_sources.c
 
-// COLUMN: of(line) gives a number; columns that say nothing of any line are left out.
+// of(line) gives a number; times, whose columns of one kind have one unit, in nanoseconds, or in samples
+// where `cpu`. Columns that say nothing of any line are left out, those `alone` where lines were timed.
 const LINE_COLUMNS = [
 	{key: 'hits', label: 'Hits', width: '5.6rem', hint: 'how often control entered the line', of: (line) => line.hits},
-	{key: 'time', label: 'Time', width: '6.4rem', time: true, className: 'time', hint: 'callees included', of: (line) => line.total_ns},
-	{key: 'self', label: 'Self', width: '6rem', time: true, className: 'narrow-off', hint: 'without measured callees', of: (line) => line.self_ns,
+	{key: 'time', label: 'Time', width: '6.4rem', time: 'whole', className: 'time', hint: 'callees included', of: (line) => line.total_ns},
+	{key: 'self', label: 'Self', width: '6rem', time: 'whole', className: 'narrow-off', hint: 'without measured callees', of: (line) => line.self_ns,
 		differs: (line) => line.self_ns !== line.total_ns},
-	{key: 'hit', label: 'Per hit', width: '6rem', time: true, className: 'narrow-off', of: (line) => line.hits ? line.total_ns / line.hits : 0},
-	{key: 'longest', label: 'Longest', width: '6.4rem', time: true, className: 'narrow-off', hint: 'longest single stay in the line', of: (line) => line.max_ns},
+	{key: 'hit', label: 'Per hit', width: '6rem', time: 'each', className: 'narrow-off', of: (line) => line.hits ? line.total_ns / line.hits : 0},
+	{key: 'longest', label: 'Longest', width: '6.4rem', time: 'each', className: 'narrow-off', hint: 'longest single stay in the line', of: (line) => line.max_ns},
 	{key: 'share', label: '% Time', width: '4.4rem', of: (line, totals) => totals.time > 0 ? line.total_ns / totals.time : 0},
-	{key: 'samples', label: 'CPU', width: '4.4rem', hint: 'samples of on-CPU time', of: (line) => line.cpu_samples},
+	{key: 'on_cpu', label: '% on CPU', width: '5.4rem', hint: 'share of the line\'s time that was on a CPU', of: (line) => line.total_ns > 0 ? line.cpu_total_samples : 0},
+	{key: 'cpu', label: 'CPU self', width: '7rem', cpu: true, time: 'cpu', hint: 'on-CPU time in the line itself, as samples found it', of: (line) => line.cpu_samples},
+	{key: 'cpu_total', label: 'CPU total', width: '7rem', cpu: true, time: 'cpu', hint: 'on-CPU time with what the line called',
+		of: (line) => line.cpu_total_samples, alone: true},
 ];
 
 function presentColumns(lines) {
-	return LINE_COLUMNS.filter((column) => lines.some(column.differs || ((line) => column.of(line, {time: 1}) !== 0)));
+	const timed = lines.some((line) => line.total_ns);
+	return LINE_COLUMNS.filter((column) => !(column.alone && timed) && lines.some(column.differs || ((line) => column.of(line, {time: 1}) !== 0)));
 }
 
-// What a column's numbers add up to, and the unit of each column of times.
-function lineScales(lines, columns) {
-	const totals = {time: 0, samples: 0}, units = {};
-	for (const line of lines) {
+// What the columns' numbers add up to, and the units of times. % on CPU is of the time of all calls.
+function lineScales(data, fn, columns) {
+	const totals = {time: 0, samples: 0}, units = {}, largest = {};
+	for (const line of fn.lines) {
 		totals.time += line.total_ns;
 		totals.samples += line.cpu_samples;
 	}
+	const ns = (column, number) => column.cpu ? cpuTime(data, number) : number;
 	for (const column of columns.filter((each) => each.time))
-		units[column.key] = unitFor(lines.reduce((most, line) => Math.max(most, Math.abs(column.of(line))), 0));
-	return {totals, units};
+		for (const line of fn.lines)
+			largest[column.time] = Math.max(largest[column.time] || 0, Math.abs(ns(column, column.of(line))));
+	for (const kind in largest)
+		units[kind] = unitFor(largest[kind]);
+	const onCpu = (line) => cpuTime(data, line.cpu_total_samples) / estimate(fn, line.total_ns);
+	return {totals, units, onCpu, ns};
 }
 
-function lineCells(line, columns, {totals, units}) {
-	const ran = line && (line.hits || line.total_ns);
+function lineText(line, column, number, {units, onCpu, ns}) {
+	const ran = line.hits || line.total_ns;
+	if (column.key === 'hits')
+		return line.hits || line.sites ? count(number) : '';
+	if (column.key === 'share')
+		return ran ? (100 * number).toFixed(1) : '';
+	if (column.key === 'on_cpu')
+		return line.total_ns > 0 ? (100 * onCpu(line)).toFixed(1) : '';
+	if (column.cpu ? !number : !ran)
+		return '';
+	return decimal(ns(column, number) / units[column.time][1]);
+}
+
+function lineCells(line, columns, scales) {
+	const {totals} = scales;
 	return columns.map((column) => {
-		const number = line ? column.of(line, totals) : 0;
-		let text = '';
-		if (line && column.key === 'hits' && (line.hits || line.sites))
-			text = count(number);
-		else if (line && column.key === 'samples' && number)
-			text = count(number);
-		else if (ran && column.key === 'share')
-			text = (100 * number).toFixed(1);
-		else if (ran && column.time)
-			text = decimal(number / units[column.key][1]);
-		const made = cell(text, column.className);
+		const made = cell(line ? lineText(line, column, column.of(line, totals), scales) : '', column.className);
 		if (column.key === 'time' && totals.time > 0 && line)
 			heat(made, line.total_ns / totals.time);
-		if (column.key === 'samples' && totals.samples && line)
+		if (column.key === 'cpu' && totals.samples && line)
 			heat(made, line.cpu_samples / totals.samples);
 		return made;
 	});
@@ -119,11 +132,11 @@ function sourceNote(source, profile) {
 
 function sourceTables(data, fn) {
 	const columns = presentColumns(fn.lines);
-	const scales = lineScales(fn.lines, columns);
+	const scales = lineScales(data, fn, columns);
 	const parts = [];
 	const labelled = [{label: 'Line', width: '3.6rem', fixed: true, className: 'number'},
 		...columns.map((column) => ({...column, key: undefined,
-			label: column.time ? `${column.label} (${scales.units[column.key][0]})` : column.label})),
+			label: column.time ? `${column.label} (${scales.units[column.time][0]})` : column.label})),
 		{label: 'Source', width: 'minmax(14rem, 1fr)', className: 'code text wide'}];
 
 	for (const [file, lines] of linesByFile(fn)) {

@@ -20,14 +20,11 @@ function makeTable(className, columns, sort, onSort) {
 	}
 	const body = element('div', {role: 'rowgroup', className: 'body'});
 	const table = element('div', {className: `table ${className}`, role: 'table'}, head, body);
-	const narrow = matchMedia('(max-width: 40rem)');
-	const fit = () => {
-		const shown = columns.filter((column) => !narrow.matches || !(column.className || '').match(/wide|narrow-off/));
-		table.style.setProperty('--columns', shown.map((column) =>
-			narrow.matches && !column.fixed ? 'minmax(0, 1fr)' : column.width).join(' '));
-	};
-	fit();
-	narrow.addEventListener('change', fit);
+	const without = (dropped) => columns.filter((column) => !(column.className || '').match(dropped));
+	const widths = (some, flexible) => some.map((column) => flexible && !column.fixed ? 'minmax(0, 1fr)' : column.width).join(' ');
+	table.style.setProperty('--wide', widths(columns));
+	table.style.setProperty('--medium', widths(without(/narrow-off/)));
+	table.style.setProperty('--narrow', widths(without(/narrow-off|wide/), true));
 	return {table, body};
 }
 
