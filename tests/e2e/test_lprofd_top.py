@@ -114,6 +114,8 @@ def check_screen(server, directory):
         screen.shows(r"\d+ (__attribute__.*|int main)\(", "its first line")
         screen.keys("Escape")
         screen.shows(r"FUNCTION\n", "functions again")
+        screen.keys("Space")
+        screen.shows(r"Paused\.", "a pause")
         screen.keys("Tab")
         screen.shows(rf" {10 * (FIRST + 50)} .*größe:\d+ sum \+= i \^", "lines")
         screen.keys(">", ">", ">", ">", ">", ">", ">")

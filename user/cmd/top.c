@@ -153,7 +153,7 @@ static int take_reply(struct top *top, struct json_object *reply, struct failure
 
 	if (top->view.paused)
 		return 0;
-	error = top_view_update(&top->view, reply, failure);
+	error = top_view_update(&top->view, reply, top->with_lines, failure);
 	if (error || !top->view.live.interval_ns)
 		return error;
 	top->shown++;

@@ -151,12 +151,14 @@ static int list(struct top_view *view, uint64_t id)
 	return error;
 }
 
-int top_view_update(struct top_view *view, struct json_object *reply, struct failure *failure)
+int top_view_update(
+    struct top_view *view, struct json_object *reply, bool lines, struct failure *failure)
 {
 	/* In a source the place is a line, counted or not. */
 	uint64_t id = view->mode == TOP_SOURCE ? 0 : selected_id(view);
 	int error = live_update(&view->live, reply, failure);
 
+	view->lines_told = lines;
 	if (!error && list(view, id))
 		error = failure_set(failure, ENOMEM, "out of memory");
 	return error;
@@ -176,6 +178,7 @@ static void move_by(struct top_view *view, size_t rows, bool down)
 static void show(struct top_view *view, enum top_mode mode)
 {
 	view->mode = mode;
+	view->paused = false; /* it may want other replies */
 	view->selected = view->first = 0;
 	(void)list(view, 0);
 }
@@ -318,7 +321,7 @@ void top_view_title(const struct top_view *view, char line[TOP_LINE_MAX])
 		(void)top_text_append(line, view->message, TOP_LINE_MAX);
 	else if (view->mode == TOP_SOURCE)
 		title_source(view, line);
-	else if (view->mode == TOP_LINES && !view->live.lines.count)
+	else if (view->mode == TOP_LINES && view->lines_told && !view->live.lines.count)
 		strcpy(line, "No lines are counted: lprof add -l SPEC");
 	else if (!view->live.functions.count)
 		strcpy(line, "Nothing is probed: lprof add");

@@ -28,6 +28,7 @@ struct top_view {
 	enum top_mode mode, from; /* `from` is where a source was opened */
 	enum live_column sort;
 	bool reverse, paused;
+	bool lines_told; /* the last reply told of lines */
 	ARRAY(struct top_row) rows;
 	size_t selected, first; /* rows: where one stands, and that at the top of the screen */
 	size_t height;          /* rows that the screen has */
@@ -55,8 +56,9 @@ enum top_key {
 void top_view_init(struct top_view *view, enum top_mode mode, enum live_column sort);
 void top_view_fini(struct top_view *view);
 
-/* Takes a reply of Watch in. */
-int top_view_update(struct top_view *view, struct json_object *reply, struct failure *failure);
+/* Takes a reply of Watch in, which was asked for lines or was not. */
+int top_view_update(
+    struct top_view *view, struct json_object *reply, bool lines, struct failure *failure);
 
 /* Does what a key asks for. `columns` are those that can be seen. */
 void top_view_key(struct top_view *view, enum top_key key, const struct top_columns *columns);
