@@ -68,6 +68,25 @@ static void test_percents(void **state)
 	assert_true(percent == 0.5);
 }
 
+static void test_sizes(void **state)
+{
+	static const char *const bad[] = {"", "K", "1KB", "1k", "-1", "1 K", "1e3", NULL};
+	uint64_t bytes = 7;
+
+	(void)state;
+	for (const char *const *text = bad; *text; text++)
+		assert_int_equal(parse_size(*text, &bytes), -EINVAL);
+	assert_int_equal(parse_size("0", &bytes), -ERANGE);
+	assert_int_equal(parse_size("9999999T", &bytes), -ERANGE);
+	assert_int_equal(bytes, 7);
+	assert_int_equal(parse_size("4096", &bytes), 0);
+	assert_int_equal(bytes, 4096);
+	assert_int_equal(parse_size("1.5M", &bytes), 0);
+	assert_int_equal(bytes, 3 << 19);
+	assert_int_equal(parse_size("2G", &bytes), 0);
+	assert_int_equal(bytes, 2ull << 30);
+}
+
 static void test_durations(void **state)
 {
 	static const struct {
@@ -122,6 +141,7 @@ int main(void)
 	    cmocka_unit_test(test_rates),
 	    cmocka_unit_test(test_percents),
 	    cmocka_unit_test(test_durations),
+	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_pids),
 	};
 

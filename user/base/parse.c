@@ -95,30 +95,48 @@ int parse_percent(const char *text, double *ret_percent)
 	return 0;
 }
 
-static const struct {
+struct unit {
 	const char *suffix;
-	double ns;
-} duration_units[] = {
+	double scale;
+};
+
+static const struct unit duration_units[] = {
     {"", 1e9}, {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
 
-int parse_duration(const char *text, uint64_t *ret_ns)
+static const struct unit size_units[] = {
+    {"", 1}, {"K", 0x1p10}, {"M", 0x1p20}, {"G", 0x1p30}, {"T", 0x1p40}};
+
+/* A decimal with one of the suffixes behind it, in the suffix's unit. */
+static int parse_unit(
+    const char *text, const struct unit *units, size_t count, double most, uint64_t *ret_value)
 {
-	const double century_ns = 100 * 365.25 * 86400e9;
 	double value;
 	size_t length = read_decimal(text, &value);
 
 	if (!length)
 		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++) {
-		if (strcmp(text + length, duration_units[i].suffix))
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text + length, units[i].suffix))
 			continue;
-		value *= duration_units[i].ns;
-		if (value < 1 || value > century_ns)
+		value *= units[i].scale;
+		if (value < 1 || value > most)
 			return -ERANGE;
-		*ret_ns = value + 0.5;
+		*ret_value = (uint64_t)(value + 0.5);
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int parse_duration(const char *text, uint64_t *ret_ns)
+{
+	const double century_ns = 100 * 365.25 * 86400e9;
+
+	return parse_unit(text, duration_units, ARRAY_SIZE(duration_units), century_ns, ret_ns);
+}
+
+int parse_size(const char *text, uint64_t *ret_bytes)
+{
+	return parse_unit(text, size_units, ARRAY_SIZE(size_units), 0x1p62, ret_bytes);
 }
 
 static int append_pid(pid_array *pids, pid_t pid)

@@ -27,6 +27,9 @@ int parse_percent(const char *text, double *ret_percent);
 /* "500ms", "10s", "1.5m", "1h", also "us" and "ns"; a number alone is seconds. More than 0. */
 int parse_duration(const char *text, uint64_t *ret_ns);
 
+/* "4096", "64K", "1.5M", "2G": bytes, in powers of 1,024; more than 0. */
+int parse_size(const char *text, uint64_t *ret_bytes);
+
 typedef ARRAY(pid_t) pid_array;
 
 /* "12" or "12,34": appends each process id to `pids`, once; on failure `pids` is as before.

@@ -14,7 +14,7 @@
 
 #define CONFIG_SIZE_MAX (1u << 20)
 
-enum kind { TEXT, NUMBER, DURATION };
+enum kind { TEXT, NUMBER, DURATION, SIZE };
 
 static const struct key {
 	const char *name;
@@ -117,6 +117,8 @@ static int set_key(struct config *config, size_t at, const char *value)
 		return 0;
 	case NUMBER:
 		return parse_integer(value, keys[at].low, keys[at].high, &config->numbers[at]);
+	case SIZE:
+		return parse_size(value, &config->numbers[at]);
 	default:
 		if (!strcmp(value, "0") || !strcmp(value, "0s")) {
 			config->numbers[at] = 0;
@@ -131,6 +133,9 @@ static int refuse_config_value(struct reading *reading, const struct key *key, c
 	if (key->kind == NUMBER)
 		return refuse(reading, "%s: '%s' is not a number from %llu to %llu", key->name,
 		    value, (unsigned long long)key->low, (unsigned long long)key->high);
+	if (key->kind == SIZE)
+		return refuse(
+		    reading, "%s: '%s' is not a size such as 512K, 64M or 1G", key->name, value);
 	return refuse(reading, "%s: '%s' is not a time such as 30s, 10m or 1h", key->name, value);
 }
 

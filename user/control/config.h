@@ -19,7 +19,7 @@
 #define CONFIG_PATH   "/etc/lprof/lprofd.conf"
 #define CONFIG_PROBES "/etc/lprof/probes.d"
 
-/* KEY(name, kind, default, lowest, highest): TEXT, NUMBER or DURATION (seconds, as "10m") */
+/* KEY(name, kind, default, lowest, highest): TEXT, NUMBER, DURATION ("10m") or SIZE ("64M") */
 #define CONFIG_KEYS(KEY)                                    \
 	KEY(socket, TEXT, "/run/lprofd/control.sock", 0, 0) \
 	KEY(group, TEXT, "lprof", 0, 0)                     \
@@ -34,6 +34,7 @@
 	KEY(callers, NUMBER, "16384", 16, 16000000)         \
 	KEY(snapshot_interval, DURATION, "0s", 0, 0)        \
 	KEY(snapshots, NUMBER, "8", 1, 1000)                \
+	KEY(snapshot_bytes, SIZE, "256M", 0, 0)             \
 	KEY(metrics_address, TEXT, "127.0.0.1", 0, 0)       \
 	KEY(metrics_port, NUMBER, "9960", 0, 65535)         \
 	KEY(metrics_lines, NUMBER, "20", 0, 100000)
@@ -47,7 +48,7 @@ enum config_key {
 
 struct config {
 	char *texts[CONFIG_COUNT];      /* of TEXT keys, owned */
-	uint64_t numbers[CONFIG_COUNT]; /* of the others; durations in ns */
+	uint64_t numbers[CONFIG_COUNT]; /* of the others; durations in ns, sizes in bytes */
 };
 
 /* The built-in values; -ENOMEM. Free with config_fini in any case. */

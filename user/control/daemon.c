@@ -226,13 +226,27 @@ static bool adopt(struct daemon *daemon, struct state *state)
 	return false;
 }
 
-static int load(struct daemon *daemon, struct state *state, struct failure *failure)
+/* What another version counted and pinned is kept, once its probes are gone and count no more. */
+static int replace_pins(struct daemon *daemon, struct failure *failure)
 {
-	const struct engine_options options = engine_options_of(daemon);
+	CLEANUP(old_counters_free_p) struct old_counters *old = old_counters_open(daemon->pins);
+
 	int error;
 
 	engine_purge(daemon->pins);
-	error = engine_open(NULL, &options, &daemon->engine, failure);
+	error = old ? daemon_save_old(daemon, old, failure) : 0;
+	if (error)
+		old_counters_pin(old, daemon->pins);
+	return error;
+}
+
+static int load(struct daemon *daemon, struct state *state, struct failure *failure)
+{
+	const struct engine_options options = engine_options_of(daemon);
+	int error = replace_pins(daemon, failure);
+
+	if (!error)
+		error = engine_open(NULL, &options, &daemon->engine, failure);
 	if (!error)
 		error = lock_pins(daemon, failure);
 	if (error)

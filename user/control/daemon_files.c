@@ -5,10 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "control/json_document.h"
 #include "output/output.h"
 
 #define PROBE_SIZE_MAX (1u << 20)
@@ -21,6 +24,16 @@ static char *path_in(const char *directory, const char *name)
 	if (*name == '/')
 		return strdup(name);
 	return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+/* As names have it: they sort by age. */
+static void format_time(char *text, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm calendar;
+
+	gmtime_r(&now, &calendar);
+	strftime(text, size, "%Y%m%dT%H%M%SZ", &calendar);
 }
 
 static int write_all(struct daemon *daemon, const char *path, struct failure *failure)
@@ -57,10 +70,10 @@ void daemon_write_outputs(struct daemon *daemon, const struct probe *probe)
 		error = engine_drain_parts(daemon->engine, wanted, &profile, &failure);
 	ARRAY_FOREACH (output, &probe->request.outputs) {
 		if (!error && !output_write(profile, *output, NULL, &failure)) {
-			log_note("wrote %s", *output);
+			log_probe(LOG_LEVEL_NOTE, probe->id, "wrote %s", *output);
 			continue;
 		}
-		log_error("probe %llu: %s", (unsigned long long)probe->id, failure.text);
+		log_probe(LOG_LEVEL_ERROR, probe->id, "%s", failure.text);
 		failure_clear(&failure);
 	}
 }
@@ -81,16 +94,29 @@ static int is_snapshot(const struct dirent *entry)
 	       string_ends(entry->d_name, ".lprof");
 }
 
-/* Their names sort by age. */
+static uint64_t size_of(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+/* Their names sort by age: from the newest on, those that fit both bounds stay. */
 static void remove_old_snapshots(const struct daemon *daemon)
 {
+	const uint64_t *numbers = daemon->config.numbers;
+	uint64_t kept = 0, bytes = 0;
 	struct dirent **entries;
 	int count = scandir(daemon->state_directory, &entries, is_snapshot, alphasort);
 
-	for (int at = 0; at < count; at++) {
+	for (int at = count - 1; at >= 0; at--) {
 		CLEANUP_FREE char *path = path_in(daemon->state_directory, entries[at]->d_name);
 
-		if (path && at + (int)daemon->config.numbers[CONFIG_snapshots] < count)
+		bytes += path ? size_of(path) : 0;
+		if (kept < numbers[CONFIG_snapshots] &&
+		    (!kept || bytes <= numbers[CONFIG_snapshot_bytes]))
+			kept++;
+		else if (path)
 			(void)unlink(path);
 		free(entries[at]);
 	}
@@ -102,12 +128,10 @@ static void write_snapshot(struct daemon *daemon)
 {
 	CLEANUP_FREE char *path = NULL;
 	struct failure failure = {0};
-	time_t now = time(NULL);
-	struct tm calendar;
-	char name[64];
+	char when[32], name[64];
 
-	gmtime_r(&now, &calendar);
-	strftime(name, sizeof(name), SNAPSHOT_STEM "%Y%m%dT%H%M%SZ.lprof", &calendar);
+	format_time(when, sizeof(when));
+	snprintf(name, sizeof(name), SNAPSHOT_STEM "%s.lprof", when);
 	path = path_in(daemon->state_directory, name);
 	if (write_all(daemon, path, &failure))
 		log_warning("%s", failure.text);
@@ -174,6 +198,84 @@ int daemon_read_probes(struct daemon *daemon, struct failure *failure)
 	return error;
 }
 
+/* ---- Counters of another version ---- */
+
+static bool is_plan(const char *name)
+{
+	return !strncmp(name, "plan-", 5) && string_ends(name, ".json");
+}
+
+static int is_plan_file(const struct dirent *entry)
+{
+	return is_plan(entry->d_name);
+}
+
+static const char old_counters_head[] =
+    "# Counters that another version of lprof left in the kernel. state.json tells which places a "
+    "part's\n"
+    "# functions, sites and lines have in the tables, and plan-FILE.json what they are, in this "
+    "order.\n"
+    "# An index is SHARD * (elements / shards) + PLACE; what was counted is the sum over the "
+    "shards, of\n"
+    "# which there are as many as elements of shard_counters. All that is not here is zero.\n";
+
+static int write_old_counters(
+    const struct old_counters *old, const char *directory, struct failure *failure)
+{
+	struct memory_text text CLEANUP(memory_text_fini) = {0};
+	CLEANUP_FREE char *path = path_in(directory, "counters.txt");
+	int error = path ? memory_text_init(&text) : -ENOMEM;
+
+	if (!error) {
+		fputs(old_counters_head, text.file);
+		error = old_counters_write(old, text.file);
+	}
+	if (!error)
+		error = memory_text_end(&text);
+	return error ? failure_set(failure, ENOMEM, "out of memory")
+		     : file_write_atomically(path, text.text, text.size, failure);
+}
+
+/* The plans go, the state is linked: it is written anew, and the link keeps what it was. */
+static void keep_with(const struct daemon *daemon, const char *directory, const char *name)
+{
+	CLEANUP_FREE char *from = path_in(daemon->state_directory, name);
+	CLEANUP_FREE char *to = path_in(directory, name);
+
+	if (from && to && link(from, to) < 0)
+		log_warning("%s cannot be kept in %s: %s", name, directory, strerror(errno));
+}
+
+int daemon_save_old(
+    const struct daemon *daemon, const struct old_counters *old, struct failure *failure)
+{
+	CLEANUP_FREE char *path = path_in(daemon->state_directory, "old-counters-");
+	CLEANUP_FREE char *directory = NULL;
+	struct dirent **entries;
+	char when[32];
+	int error, count;
+
+	format_time(when, sizeof(when));
+	if (!path || asprintf(&directory, "%s%s", path, when) < 0)
+		return failure_set(failure, ENOMEM, "out of memory");
+	if (mkdir(directory, 0700) < 0)
+		return failure_set(
+		    failure, errno, "cannot make %s: %s", directory, strerror(errno));
+	error = write_old_counters(old, directory, failure);
+	if (error)
+		return error;
+	keep_with(daemon, directory, "state.json");
+	count = scandir(daemon->state_directory, &entries, is_plan_file, alphasort);
+	for (int at = 0; at < count; at++) {
+		keep_with(daemon, directory, entries[at]->d_name);
+		free(entries[at]);
+	}
+	if (count >= 0)
+		free(entries);
+	log_note("what it counted is kept in %s", directory);
+	return 0;
+}
+
 /* ---- Removing ---- */
 
 static void remove_matching(const struct daemon *daemon, bool (*matches)(const char *name))
@@ -186,11 +288,6 @@ static void remove_matching(const struct daemon *daemon, bool (*matches)(const c
 			(void)unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory)
 		closedir(directory);
-}
-
-static bool is_plan(const char *name)
-{
-	return !strncmp(name, "plan-", 5) && string_ends(name, ".json");
 }
 
 static bool is_internal(const char *name)

@@ -3,6 +3,7 @@
 #ifndef LPROF_CONTROL_DAEMON_FILES_H
 #define LPROF_CONTROL_DAEMON_FILES_H
 
+#include "collect/old_counters.h"
 #include "control/daemon.h"
 
 /* The profile of everything, to the configured file (beside the state, unless absolute). */
@@ -13,6 +14,14 @@ void daemon_write_outputs(struct daemon *daemon, const struct probe *probe);
 
 /* Writes a snapshot when its time has come, and removes the oldest beyond the configured number. */
 void daemon_snapshot_if_due(struct daemon *daemon);
+
+/*
+ * Keeps what an lprofd of another layout counted: a directory old-counters-TIME beside the state,
+ * with the counters by the names of their fields, and its state and plans, which tell whose they
+ * are.
+ */
+int daemon_save_old(
+    const struct daemon *daemon, const struct old_counters *old, struct failure *failure);
 
 /* Sets the probes of /etc/lprof/probes.d/ *.conf; those that stand already are left as they are. */
 int daemon_read_probes(struct daemon *daemon, struct failure *failure);

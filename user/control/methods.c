@@ -80,6 +80,8 @@ static int do_add(struct call *call, struct json_stream *json)
 		    &call->daemon->probes, &request, call->user, &probe, &created, call->failure);
 	if (error)
 		return error;
+	if (created)
+		log_probe(LOG_LEVEL_NOTE, probe->id, "set by user %u", (unsigned)call->user);
 	reply_probe(json, "probe", &call->daemon->probes, probe);
 	json_boolean(json, "created", created);
 	reply_functions(json, &call->daemon->probes, probe);
@@ -118,6 +120,7 @@ static int remove_named(struct call *call, const char *name, struct json_stream 
 		error = probes_remove(probes, *probe, call->failure);
 		if (error)
 			return error;
+		log_probe(LOG_LEVEL_NOTE, (*probe)->id, "removed by user %u", (unsigned)call->user);
 		json_unsigned(json, NULL, (*probe)->id);
 		count++;
 	}

@@ -438,14 +438,14 @@ static bool follow_image(struct probes *probes, struct probe *probe)
 	end_overwritten(probes, probe, &identity);
 	free(TAKE(probe->problem));
 	if (!probes_attach(probes, probe, &failure)) {
-		log_note("probe %llu: %s was replaced, and is planned anew",
-		    (unsigned long long)probe->id, probe->request.image);
+		log_probe(LOG_LEVEL_NOTE, probe->id, "%s was replaced, and is planned anew",
+		    probe->request.image);
 		return true;
 	}
 	probe->refused = identity;
 	probe->problem = strdup(failure.text);
-	log_warning("probe %llu: %s was replaced, and cannot be probed: %s",
-	    (unsigned long long)probe->id, probe->request.image, failure.text);
+	log_probe(LOG_LEVEL_WARNING, probe->id, "%s was replaced, and cannot be probed: %s",
+	    probe->request.image, failure.text);
 	return true;
 }
 

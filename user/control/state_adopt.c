@@ -79,8 +79,7 @@ static void attach_again(struct probes *probes, struct probe *probe)
 
 	if (!probe->active || is_attached(probe) || !probes_attach(probes, probe, &failure))
 		return;
-	log_warning(
-	    "probe %llu: cannot be set again: %s", (unsigned long long)probe->id, failure.text);
+	log_probe(LOG_LEVEL_WARNING, probe->id, "cannot be set again: %s", failure.text);
 	probe->active = false;
 }
 

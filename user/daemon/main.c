@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "control/daemon.h"
+#include "control/journal.h"
 
 #define STATUS_MISUSED 2
 
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
 	int option;
 
 	log_init("lprofd", LOG_LEVEL_NOTE);
+	journal_open();
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		int status = take(option, &options, &purge);
 
