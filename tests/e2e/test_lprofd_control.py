@@ -184,6 +184,22 @@ def check_commands(server, program):
     checks.equal((failed.returncode, json.loads(failed.stderr)["code"]), (1, "ENOENT"), "lprof remove of nothing")
 
 
+def check_marked(server):
+    program = measuring.built("marked", "gcc-O2").resolve()
+    added = server.lprof("add", "--image", program, "--marked", "--json")
+    names = {function["name"] for function in json.loads(added.stdout)["functions"]}
+    checks.that({"marked_static", "marked_extern"} <= names and not any("plain" in name for name in names),
+                f"lprof add --marked: {names}")
+    measuring.succeed([program])
+    checks.that(server.function("marked_static")["lines_measured"], "lines of marked functions")
+    checks.equal(server.lprof("remove", str(json.loads(added.stdout)["probe"]["id"])).returncode, 0, "removed")
+    for words in (["--marked", "-f", "leaf"], []):
+        checks.equal(server.lprof("add", "--image", program, *words).returncode, 2, f"lprof add {words}: misused")
+    plain = measuring.built("counted", "gcc-O2").resolve()
+    refused = server.lprof("add", "--image", plain, "--marked")
+    checks.that(refused.returncode == 1 and "LPROF_PROFILE" in refused.stderr, f"nothing is marked: {refused.stderr}")
+
+
 def check_metrics(server):
     def get(path, accept="*/*"):
         request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept})
@@ -281,6 +297,7 @@ def main():
             check_commands(server, program)
             check_metrics(server)
             check_sources(server, directory)
+            check_marked(server)
             check_watch(server)
             second = measuring.command(server.command())
             checks.that(second.returncode == 1 and "another lprofd" in second.stderr, f"a second lprofd: {second}")

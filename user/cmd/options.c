@@ -115,6 +115,13 @@ static int take_no_follow(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int take_marked(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->marked = true;
+	return 0;
+}
+
 static int take_user(struct parser *parser, const char *value)
 {
 	parser->options->user = value;
@@ -172,6 +179,8 @@ static const struct measure_option {
 	"stop after this time: 500ms, 10s, 5m, 1h", "a time such as 500ms, 10s, 5m or 1h"},
     {0, "image", required_argument, OPTIONS_ADD, take_image, "--image PATH",
 	"of whoever runs this program or maps this library", "a path"},
+    {0, "marked", no_argument, OPTIONS_ADD, take_marked, "--marked",
+	"the lines of the functions that the program marks (lprof.h)", NULL},
     {0, "for", required_argument, OPTIONS_ADD, take_duration, "--for DURATION",
 	"remove the probe after this time: 500ms, 10s, 5m, 1h",
 	"a time such as 500ms, 10s, 5m or 1h"},
@@ -328,6 +337,10 @@ static int check_operands(const struct parser *parser, enum options_command comm
 	if (command == OPTIONS_ADD && !options->pids.count == !options->image)
 		return cmd_misused(
 		    parser->name, json, "needs processes (-p) or an image (--image), one of both");
+	if (command == OPTIONS_ADD && !options->specs.count == !options->marked)
+		return cmd_misused(parser->name, json,
+		    "needs functions (-f, -l) or those that the program marks (--marked), one of "
+		    "both");
 	if (command == OPTIONS_ADD && options->operand_count)
 		return cmd_misused(
 		    parser->name, json, "takes no argument '%s'", options->operands[0]);

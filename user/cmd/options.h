@@ -34,6 +34,7 @@ struct measure_options {
 	pid_array pids;              /* -p, each once */
 	uint64_t duration_ns;        /* -d, --for; 0: until the targets end */
 	const char *image;           /* --image */
+	bool marked;                 /* --marked, for lprofd: a request without specs is of marks */
 	enum attach_method method;   /* --attach, for tests */
 	bool json;
 	char **operands; /* run: the command and its arguments; plan: the image, if any. NULL behind
