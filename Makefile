@@ -3,6 +3,7 @@
 VERSION := 0.1
 B ?= build
 PREFIX ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC := gcc
 CLANG := clang
 BPFTOOL := $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool || echo bpftool)
@@ -114,6 +115,9 @@ check-fast:
 check-kernels:
 	$(Q)deploy/install-deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(KERNEL) $(B)/workloads/gcc-O2/counted && tests/kernels/run $(B)
+check-systemd: deb
+	$(Q)deploy/install-deps
+	$(Q)$(MAKE) --no-print-directory $(B)/workloads/gcc-O2/counted && tests/systemd/run $(B)
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
 bench: all
@@ -130,20 +134,25 @@ demo:
 install: all
 	install -D -m 755 $(B)/lprof $(DESTDIR)$(PREFIX)/bin/lprof
 	install -D -m 755 $(B)/lprofd $(DESTDIR)$(PREFIX)/bin/lprofd
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && sed 's|/usr/bin/|$(PREFIX)/bin/|' \
-		deploy/lprofd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/lprofd.service
+	install -d $(DESTDIR)$(UNITDIR) && sed 's|/usr/bin/|$(PREFIX)/bin/|' \
+		deploy/lprofd.service > $(DESTDIR)$(UNITDIR)/lprofd.service
+	install -m 644 -t $(DESTDIR)$(UNITDIR) deploy/lprofd.socket deploy/lprofd-metrics.socket
 	install -D -m 644 deploy/lprof.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lprof.conf
+	install -D -m 644 deploy/lprof.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lprof.conf
 	install -D -m 644 deploy/lprofd.conf $(DESTDIR)/etc/lprof/lprofd.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/*.8
 	install -D -m 644 include/lprof.h $(DESTDIR)$(PREFIX)/include/lprof.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
 	install -D -m 644 deploy/completion/lprof $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lprof
+deb:
+	$(Q)deploy/install-deps build
+	$(Q)deploy/build-deb $(B) $(VERSION)
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all build-tests warnings workloads check check-fast check-kernels fuzz bench soak demo install format clean
+.PHONY: all build-tests warnings workloads check check-fast check-kernels check-systemd fuzz bench soak demo install deb format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell test -d $(B) && find $(B) -type f -name '*.d' -not -path '*/sources/*')

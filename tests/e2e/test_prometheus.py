@@ -8,6 +8,7 @@ makes it longer: 60 is the full form. A Prometheus that is not installed is unpa
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
@@ -20,7 +21,7 @@ import measuring
 
 SECONDS = int(os.environ.get("PROMETHEUS_SECONDS", "10"))
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
-RULES = measuring.TOP / "deploy" / "prometheus"
+DEPLOY = measuring.TOP / "deploy"
 FUNCTIONS = ["leaf", "outer", "busy", "descend"]
 BRIEF_NS, LONG_NS = 200_000, 2_000_000
 QUANTILE_OFF = 0.20  # half a bucket of ours (11%), one of theirs (4%), and the program's own
@@ -183,6 +184,27 @@ def check_names(binaries, server):
             checks.that(wanted in reply.headers["Content-Type"], f"asked for {accept}: {reply.headers['Content-Type']}")
 
 
+def check_deployed(binaries, text, native):
+    """The rules do what they say; the dashboard's queries work, and name series that there are."""
+    rules = DEPLOY / "prometheus" / "lprofd-rules.yml"
+    for words in (["check", "rules", rules], ["test", "rules", measuring.TOP / "tests" / "e2e" / "prometheus_rules.yml"]):
+        ended = measuring.command([binaries / "promtool", *words])
+        checks.that(ended.returncode == 0 and "SUCCESS" in ended.stdout + ended.stderr, f"promtool {words[:2]}: {ended}")
+    known = {metric["__name__"] for server in (text, native) for metric, _ in server.ask('{__name__=~"lprof.*"}')}
+    known.add("lprof_function_duration_seconds")  # native: not a number
+    board = json.loads((DEPLOY / "grafana" / "lprof.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    checks.that(len(queries) > 10, f"{len(queries)} queries in the dashboard")
+    for query in queries + re.findall(r"expr: (.*)", rules.read_text()):
+        query = re.sub(r"\$__(rate_interval|range)", "1m", re.sub(r"\$(instance|image|function)", ".*", query))
+        try:
+            text.ask(query)
+        except OSError as error:
+            checks.that(False, f"{query}: {error}")
+        named = set(re.findall(r"lprofd?_[a-z_]+", query))
+        checks.that("up{" in query or (named and named <= known), f"{query}: no {named - known}")
+
+
 def run_programs(program):
     """Until the time is over; the last of them ends before this does."""
     end = time.monotonic() + SECONDS
@@ -220,6 +242,7 @@ def main():
                 check_counters(each, what)
             check_histograms(text, native, profile)
             check_names(binaries, server)
+            check_deployed(binaries, text, native)
         finally:
             for each in servers:
                 each.end()
