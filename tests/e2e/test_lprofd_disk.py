@@ -103,8 +103,9 @@ def check_other_layout(server, program):
     kept = list(server.state.glob("old-counters-*"))
     checks.that(len(kept) == 1 and str(kept[0]) in server.said, f"a directory of old counters: {kept}")
     text = (kept[0] / "counters.txt").read_text()
-    entries = [int(number) for number in re.findall(r"^function_counters\[\d+\] = .*\.entries = \(__u64\)(\d+)", text, re.MULTILINE)]
-    checks.equal(sum(entries), LEAF_CALLS + 8 * (1009 + 303), "calls in the old counters")
+    rows = re.findall(r"^histograms\[\d+\] = .*\.buckets = \(__u32\[\d+\]\)\[([\d,]+)\]", text, re.MULTILINE)
+    ended = sum(int(count) for row in rows for count in row.strip(",").split(","))
+    checks.equal(ended, LEAF_CALLS + 8 * (1009 + 303), "calls in the old counters")
     state = json.loads((kept[0] / "state.json").read_text())
     plan = json.loads((kept[0] / f"plan-{state['probes'][-1]['parts'][0]['file']}.json").read_text())
     checks.equal([function["name"] for function in plan["functions"]], ["leaf"], "whose they are")
