@@ -35,6 +35,20 @@ static bool symbol_is_function(
 	return !name || !string_starts(name, ".plt");
 }
 
+/* A symbol without a size ends with its section: what stands behind (.init, .plt) is not its. */
+static uint64_t size_of(const struct elf_file *file, const GElf_Sym *symbol)
+{
+	Elf_Scn *section =
+	    symbol->st_shndx < SHN_LORESERVE ? elf_getscn(file->elf, symbol->st_shndx) : NULL;
+	GElf_Shdr header;
+
+	if (symbol->st_size || !section || !gelf_getshdr(section, &header) ||
+	    symbol->st_value < header.sh_addr ||
+	    symbol->st_value - header.sh_addr >= header.sh_size)
+		return symbol->st_size;
+	return header.sh_size - (symbol->st_value - header.sh_addr);
+}
+
 static int symbol_add(struct index_builder *builder, const GElf_Sym *symbol, const char *name,
     size_t length, uint32_t group)
 {
@@ -74,6 +88,7 @@ static int table_read(struct index_builder *builder, const struct elf_file *file
 		length = name ? strcspn(name, "@") : 0;
 		if (length == 0)
 			continue;
+		symbol.st_size = size_of(file, &symbol);
 		if (symbol_add(builder, &symbol, name, length, group + 1))
 			return -ENOMEM;
 	}
