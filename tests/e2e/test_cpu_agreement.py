@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Samples say of real programs what perf says: the same top functions and lines, with shares within 3 points.
+
+And their stacks reach the start, though nothing is compiled with frame pointers. The kernel's own time is
+left out of the comparison: what else the machine does is in it, and two runs have different shares of it.
+"""
+import sys
+
+sys.dont_write_bytecode = True
+import measuring  # noqa: E402
+import perf_shares  # noqa: E402
+
+POINTS, WHOLE, SAMPLES = 0.03, 0.95, 1500
+SAME = 8  # of ten: the tenth and the eleventh are nearly equal, and change places from run to run
+SCALE = 4000
+
+
+def without_kernel(shares):
+    rest = 1 - shares.get(perf_shares.KERNEL, 0)
+    return {key: share / rest for key, share in shares.items() if key != perf_shares.KERNEL}
+
+
+def check_agreement(checks, command, what):
+    with measuring.scratch() as directory:
+        *perf, perf_samples = perf_shares.by_perf(directory, command)
+    profile = perf_shares.sampled(command)
+    *lprof, lprof_samples = perf_shares.by_lprof(profile)
+    checks.that(min(perf_samples, lprof_samples) >= SAMPLES, f"{what}: {perf_samples} and {lprof_samples} samples")
+    for kind, theirs, ours in zip(("functions", "lines"), perf, lprof):
+        same, worst, where = perf_shares.compare(without_kernel(theirs), without_kernel(ours))
+        print(f"{what}: top ten {kind}: {same} the same, shares within {100 * worst:.2f} points ({where})")
+        checks.that(same >= SAME, f"{what}: only {same} of the top ten {kind} are the same")
+        checks.that(worst <= POINTS, f"{what}: {kind}: {where} differs by {100 * worst:.1f} points")
+    whole = perf_shares.whole_stacks(profile)
+    print(f"{what}: {100 * whole:.2f}% of the stacks reach the start")
+    checks.that(whole >= WHOLE, f"{what}: only {100 * whole:.1f}% of the stacks reach the start")
+
+
+def main():
+    measuring.need_measuring()
+    measuring.need_tools("perf", "addr2line")
+    checks = measuring.Checks()
+    with measuring.scratch() as directory:
+        measuring.succeed([measuring.WORKLOADS / "build-lua", directory, "gcc", "-O2", "-g"], timeout=600)
+        check_agreement(checks, [f"{directory}/lua", measuring.WORKLOADS / "bench.lua", SCALE], "Lua")
+    checks.finish(6, "agreement with perf")
+
+
+main()
