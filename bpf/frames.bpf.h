@@ -86,6 +86,13 @@ struct thread {
 	__u64 now;   /* virtual time of the present hit */
 	/* Of a thread's own: the goroutine that it runs, 0: none. Of a goroutine's: its g. */
 	__u64 goroutine;
+	struct {               /* off the CPU, see off_cpu.bpf.h */
+		__u64 since;   /* clock; 0: it is on one */
+		__u64 sp;      /* when it came back */
+		__u64 blocked; /* this time, ns */
+		__u64 waiting;
+		__u64 blocks; /* not woken yet */
+	} off;
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];
 };

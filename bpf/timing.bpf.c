@@ -767,3 +767,5 @@ int follow_exit(void *context)
 	bpf_map_delete_elem(&targets, &process);
 	return 0;
 }
+
+#include "off_cpu.bpf.h"

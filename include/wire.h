@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 4 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 5 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -186,6 +186,13 @@ _Static_assert(sizeof(struct edge) == 40, "wire layout");
 #define EDGE_KEY(caller, callee) (((__u64)(caller) << 32 | (callee)) + 1)
 #define EDGE_CALLER(key)         ((__u32)(((key)-1) >> 32)) /* function id, or NO_FUNCTION */
 #define EDGE_CALLEE(key)         ((__u32)((key)-1))
+
+/* Of a line or a function, outermost activations only; both are part of its total time. */
+struct off_cpu_counters {
+	__u64 blocked_ns; /* asleep, until somebody woke the thread */
+	__u64 waiting_ns; /* for a CPU */
+};
+_Static_assert(sizeof(struct off_cpu_counters) == 16, "wire layout");
 
 /* Written by user space at any time; in .data, so it is reached through mmap. */
 struct settings {

@@ -98,7 +98,7 @@ def test_beside_probes(checks, program):
     period = profile["sampling_period_ns"]
     for name in ("compute", "sleep", "read", "lock"):
         row = line_of(profile, name)
-        wanted = known(profile, "cpu").get(name, 0) / known(profile, "wall")[name]
+        wanted = known(profile, "ran")[name] / known(profile, "wall")[name]
         share = row["cpu_total_samples"] * period / row["total_ns"]
         checks.that(abs(share - wanted) <= 0.05, f"mixed: line '{name}': {share:.2f} of its time on a CPU, not {wanted:.2f}")
     spin = measuring.functions(profile)["spin"]

@@ -33,6 +33,8 @@ static inline struct profile *profile_example(const char *source)
 	f->raw_total_ns = 7000000;
 	f->cpu_samples = 3;
 	f->cpu_total_samples = 4;
+	f->blocked_ns = 300000;
+	f->waiting_ns = 20000;
 	f->exit = PROFILE_EXIT_RETURN;
 	f->lines_measured = true;
 	f->accounting = (struct profile_accounting){.entries = 1000, .exits = 1000};
@@ -42,11 +44,11 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(
 	    &f->callers, (struct profile_caller){PROFILE_NO_FUNCTION, 10, 10, 100000, 100000});
 	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 5, 1000, 1000000, 1000000, 2000, 1,
-				    2, 1, PROFILE_TIMING_OWN});
+				    2, 0, 0, 1, PROFILE_TIMING_OWN});
 	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 6, 4000, 4000000, 3000000, 8000, 2,
-				    2, 2, PROFILE_TIMING_SHARED});
-	ARRAY_APPEND(
-	    &f->lines, (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
+				    2, 300000, 20000, 2, PROFILE_TIMING_SHARED});
+	ARRAY_APPEND(&f->lines,
+	    (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
 
 	f = profile_add_function(p);
 	f->name = text(p, "main");
@@ -73,6 +75,7 @@ static inline struct profile *profile_example(const char *source)
 	    (struct profile_omission){0, text(p, source), 7, text(p, "no safe place for a probe")});
 	p->losses[LOSS_DEPTH] = 12;
 	profile_lose(p, "from the future", 5);
+	p->off_cpu = true;
 	p->sampling_period_ns = 1001001;
 	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "main"), text(p, source), 13, 0});
 	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "add"), text(p, source), 6, 0});

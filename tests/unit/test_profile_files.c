@@ -70,7 +70,7 @@ static void test_json_text(void **state)
 	    "\"primitive_calls\": 1000, \"timed_calls\": 1000, \"total_ns\": 5000000, "
 	    "\"self_ns\": 4000000, \"min_ns\": 3000, \"max_ns\": 9000, \"raw_total_ns\": "
 	    "7000000, \"histogram\": [[5119, 900], [10239, 100]], \"cpu_samples\": 3, "
-	    "\"cpu_total_samples\": 4, "
+	    "\"cpu_total_samples\": 4, \"blocked_ns\": 300000, \"waiting_ns\": 20000, "
 	    "\"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
 	    "\"inlined_copies\": 0, \"accounting\": {\"entries\": 1000, \"exits\": 1000, "
 	    "\"open\": 0, \"unwound\": 0, \"untimed\": 0, \"lost\": 0}");
@@ -80,6 +80,8 @@ static void test_json_text(void **state)
 	check_contains(text,
 	    "{\"file\": \"/src/add.c\", \"line\": 6, \"hits\": 4000, \"total_ns\": 4000000, "
 	    "\"self_ns\": 3000000, \"max_ns\": 8000, \"cpu_samples\": 2, \"cpu_total_samples\": 2, "
+	    "\"blocked_ns\": 300000, "
+	    "\"waiting_ns\": 20000, "
 	    "\"sites\": 2, "
 	    "\"timing\": \"shared\"}");
 	check_contains(text, "\"losses\": [{\"cause\": \"depth\", \"count\": 12}, ");

@@ -97,6 +97,7 @@ static struct profile *exact_example(const char *source)
 	struct profile *profile = profile_example(source);
 
 	profile->sampling_period_ns = 0;
+	profile->off_cpu = false;
 	return profile;
 }
 
@@ -152,6 +153,7 @@ static void test_cpu_tables(void **state)
 	CLEANUP_FREE char *text = NULL, *expected = NULL;
 
 	(void)state;
+	profile->off_cpu = false;
 	add->cpu_samples = 2;
 	add->cpu_total_samples = profile->functions.items[1].cpu_total_samples = 3;
 	profile->functions.items[1].cpu_samples = 1;
@@ -167,6 +169,21 @@ static void test_cpu_tables(void **state)
 	assert_non_null(strstr(text, ":6             \tfor (int i = 0; i < 4; i++)\n"));
 	assert_true(
 	    strstr(text, "0.003  100.00  lprof-test") < strstr(text, ":5             \tint"));
+}
+
+/* A line's time by what its thread did. */
+static void test_states(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
+	CLEANUP_FREE char *text = NULL;
+
+	(void)state;
+	profile->off_cpu = true;
+	text = printed(profile, &(struct report_options){.lines = true});
+	assert_non_null(
+	    strstr(text, "% Time        On CPU      Waiting      Blocked  Line Contents\n"));
+	assert_non_null(strstr(text, " 80.0     3680000.0      20000.0     300000.0  \tfor"));
+	assert_non_null(strstr(text, " 20.0     1000000.0          0.0          0.0  \tint"));
 }
 
 /* A profile of samples alone has no tables of calls. */
@@ -321,6 +338,7 @@ int main(void)
 	    cmocka_unit_test(test_line_table),
 	    cmocka_unit_test(test_function_table),
 	    cmocka_unit_test(test_cpu_tables),
+	    cmocka_unit_test(test_states),
 	    cmocka_unit_test(test_samples_alone),
 	    cmocka_unit_test(test_missing_source),
 	    cmocka_unit_test(test_accounting_that_does_not_close),

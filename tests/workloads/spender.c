@@ -3,7 +3,8 @@
 //
 // Usage: spender MS [threads|workers|execs|signals|mixed]
 // For each place it prints "cpu NAME NS": CPU time in the line marked "at NAME", callees included.
-// mixed: four lines that compute, sleep, read and wait for a lock, each MS long ("wall NAME NS").
+// mixed: four lines that compute, sleep, read and wait for a lock, each MS long, with the time that
+// each took, ran and waited for a CPU ("wall NAME NS", "ran NAME NS", "waited NAME NS").
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -134,7 +135,7 @@ static void handler(int signal)
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int pipes[2];
+static int asked[2], told[2]; /* pipes to the helping thread and from it */
 static uint64_t length_ns;
 
 static void nap(uint64_t ns)
@@ -144,63 +145,88 @@ static void nap(uint64_t ns)
 	nanosleep(&time, NULL);
 }
 
-static void tell(void)
+static void put(int pipe)
 {
-	if (write(pipes[1], "", 1) != 1)
+	if (write(pipe, "", 1) != 1)
 		exit(1);
 }
 
-static void *hold(void *unused)
+static void get(int pipe)
 {
+	char byte;
+
+	if (read(pipe, &byte, 1) != 1)
+		exit(1);
+}
+
+/* Feeds the reader, then holds the lock, each for its time. */
+static void *help(void *unused)
+{
+	get(asked[0]);
+	nap(length_ns);
+	put(told[1]);
+	get(asked[0]);
 	pthread_mutex_lock(&lock);
-	tell();
-	nap(4 * length_ns);
+	put(told[1]);
+	nap(length_ns);
 	pthread_mutex_unlock(&lock);
 	return unused;
 }
 
-static void *feed(void *unused)
+/* What the thread did so far: time, time on a CPU, and time it waited for one. */
+struct spent {
+	uint64_t wall, cpu, wait;
+};
+
+static struct spent spent_now(void)
 {
-	nap(3 * length_ns);
-	tell();
-	return unused;
+	struct spent now = {now_ns(CLOCK_MONOTONIC), now_ns(CLOCK_THREAD_CPUTIME_ID), 0};
+	FILE *file = fopen("/proc/thread-self/schedstat", "r");
+
+	if (!file || fscanf(file, "%*u %lu", &now.wait) != 1)
+		exit(1);
+	fclose(file);
+	return now;
 }
 
-NOINLINE void four_lines(uint64_t times[5], uint64_t *cpu)
+static void say_spent(const char *name, const struct spent *before)
 {
-	uint64_t start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct spent now = spent_now();
+
+	printf("wall %s %lu\nran %s %lu\nwaited %s %lu\n", name, now.wall - before->wall, name,
+	    now.cpu - before->cpu, name, now.wait - before->wait);
+}
+
+NOINLINE void four_lines(void)
+{
+	struct spent before = spent_now();
 	char byte;
 
-	times[0] = now_ns(CLOCK_MONOTONIC);
 	sink += spin(turns); /* at compute */
-	times[1] = now_ns(CLOCK_MONOTONIC);
-	*cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+	say_spent("compute", &before);
+	before = spent_now();
 	nap(length_ns); /* at sleep */
-	times[2] = now_ns(CLOCK_MONOTONIC);
-	if (read(pipes[0], &byte, 1) != 1) /* at read */
+	say_spent("sleep", &before);
+	put(asked[1]);
+	before = spent_now();
+	if (read(told[0], &byte, 1) != 1) /* at read */
 		exit(1);
-	times[3] = now_ns(CLOCK_MONOTONIC);
+	say_spent("read", &before);
+	put(asked[1]);
+	get(told[0]);
+	before = spent_now();
 	pthread_mutex_lock(&lock); /* at lock */
-	times[4] = now_ns(CLOCK_MONOTONIC);
+	say_spent("lock", &before);
 }
 
-/* The lock is held through all four lines, the byte to read comes after three of them. */
 static void run_mixed(void)
 {
-	static const char *const names[] = {"compute", "sleep", "read", "lock"};
-	pthread_t holder, feeder;
-	uint64_t times[5], cpu;
-	char byte;
+	pthread_t helper;
 
-	if (pipe(pipes) || pthread_create(&holder, NULL, hold, NULL) ||
-	    read(pipes[0], &byte, 1) != 1 || pthread_create(&feeder, NULL, feed, NULL))
+	if (pipe(asked) || pipe(told) || pthread_create(&helper, NULL, help, NULL))
 		exit(1);
-	four_lines(times, &cpu);
-	pthread_join(holder, NULL);
-	pthread_join(feeder, NULL);
-	for (int i = 0; i < 4; i++)
-		printf("wall %s %lu\n", names[i], times[i + 1] - times[i]);
-	printf("cpu compute %lu\n", cpu);
+	four_lines();
+	pthread_join(helper, NULL);
 }
 
 /* How many turns take so long. */

@@ -32,6 +32,7 @@ static int attach(struct measurement *measurement, const struct measure_options 
 	const struct engine_options engine = {
 	    .method = options->method,
 	    .follow = options->follow,
+	    .off_cpu = options->off_cpu,
 	    .correct = measurement->target->plan->sites.count > 0,
 	    .progress = progress_step,
 	    .context = &measurement->progress,

@@ -54,6 +54,13 @@ static int take_cpu(struct parser *parser, const char *value)
 	return result;
 }
 
+static int take_off_cpu(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->off_cpu = true;
+	return 0;
+}
+
 static int take_rate(struct parser *parser, const char *value)
 {
 	int result = parse_rate(value, &parser->rate);
@@ -188,6 +195,8 @@ static const struct measure_option {
 	"sample on-CPU time by function and line, HZ times a second\n(999); on where neither -f "
 	"nor -l is given",
 	"a frequency from 1 to 100000"},
+    {0, "off-cpu", no_argument, MEASURE, take_off_cpu, "--off-cpu",
+	"split times of -f and -l into on a CPU, waiting for one, and\nblocked", NULL},
     {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
     {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",

@@ -25,6 +25,7 @@ enum options_command {
 struct measure_options {
 	ARRAY(struct spec_request) specs; /* -f and -l in order; texts point into argv */
 	bool cpu;                         /* --cpu */
+	bool off_cpu;                     /* --off-cpu */
 	uint32_t cpu_hz;                  /* 999 unless given */
 	double budget_percent;            /* of one CPU; 0: none given */
 	enum plan_exit exit;

@@ -97,6 +97,12 @@ int counters_open(
 	    !MAP_ARRAY(shard_counters, MAP_shard_counters, shards))
 		return failure_set(
 		    failure, errno, "cannot map the kernel's counters: %s", strerror(errno));
+	if (objects->programs[PROGRAM_off_cpu_switch] < 0)
+		return 0;
+	if (!MAP_ARRAY(off_cpu_lines, MAP_off_cpu_lines, shards * counters->line_count) ||
+	    !MAP_ARRAY(off_cpu_functions, MAP_off_cpu_functions, shards * counters->function_count))
+		return failure_set(
+		    failure, errno, "cannot map the kernel's counters: %s", strerror(errno));
 	return 0;
 }
 
@@ -138,6 +144,30 @@ uint64_t counters_site_hits(const struct counters *counters, uint32_t site)
 	for (size_t shard = 0; shard < counters->shards; shard++)
 		sum += counters->site_hits[shard * counters->site_count + site];
 	return sum;
+}
+
+static void sum_off_cpu(const struct counters *counters,
+    const volatile struct off_cpu_counters *table, uint32_t stride, uint32_t id,
+    struct off_cpu_counters *ret_sum)
+{
+	*ret_sum = (struct off_cpu_counters){0};
+	for (uint32_t shard = 0; table && shard < counters->shards; shard++) {
+		ret_sum->blocked_ns += table[shard * stride + id].blocked_ns;
+		ret_sum->waiting_ns += table[shard * stride + id].waiting_ns;
+	}
+}
+
+void counters_off_cpu_line(
+    const struct counters *counters, uint32_t line, struct off_cpu_counters *ret_sum)
+{
+	sum_off_cpu(counters, counters->off_cpu_lines, counters->line_count, line, ret_sum);
+}
+
+void counters_off_cpu_function(
+    const struct counters *counters, uint32_t function, struct off_cpu_counters *ret_sum)
+{
+	sum_off_cpu(
+	    counters, counters->off_cpu_functions, counters->function_count, function, ret_sum);
 }
 
 void counters_line(const struct counters *counters, uint32_t line, struct line_counters *ret_sum)

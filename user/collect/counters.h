@@ -26,11 +26,13 @@ struct counters {
 	volatile struct histogram_counters *histograms;
 	volatile struct line_counters *line_counters;
 	volatile struct shard_counters *shard_counters;
+	/* NULL: not followed */
+	volatile struct off_cpu_counters *off_cpu_lines, *off_cpu_functions;
 	int edges; /* descriptor of the table of callers */
 	struct {
 		void *memory;
 		size_t size;
-	} mappings[7];
+	} mappings[9];
 	size_t mapping_count;
 };
 
@@ -61,6 +63,10 @@ uint64_t counters_threshold(double rate);
 
 /* Sums over the shards. */
 uint64_t counters_site_hits(const struct counters *counters, uint32_t site);
+void counters_off_cpu_line(
+    const struct counters *counters, uint32_t line, struct off_cpu_counters *ret_sum);
+void counters_off_cpu_function(
+    const struct counters *counters, uint32_t function, struct off_cpu_counters *ret_sum);
 void counters_line(const struct counters *counters, uint32_t line, struct line_counters *ret_sum);
 void counters_histogram(
     const struct counters *counters, uint32_t function, uint64_t ret_buckets[HISTOGRAM_BUCKETS]);

@@ -24,6 +24,7 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 
 	profile->started_ns = input->started_ns;
 	profile->duration_ns = input->duration_ns;
+	profile->off_cpu = input->counters->off_cpu_lines;
 	profile->host.cpus = processors > 0 ? (uint32_t)processors : 1;
 	profile->host.clock = profile_intern(profile, "CLOCK_MONOTONIC");
 	profile->host.kernel =
@@ -111,6 +112,7 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	const uint32_t id = drained->part->place.functions + at;
 	struct profile_function *function = profile_add_function(profile);
 	uint64_t buckets[HISTOGRAM_BUCKETS];
+	struct off_cpu_counters off_cpu;
 
 	if (!function)
 		return -ENOMEM;
@@ -126,6 +128,9 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	function->lines_measured = planned->lines;
 	function->inlined_copies = planned->inlined_copies;
 	drain_counts(function, &drained->sums[id]);
+	counters_off_cpu_function(counters, id, &off_cpu);
+	function->blocked_ns = off_cpu.blocked_ns;
+	function->waiting_ns = off_cpu.waiting_ns;
 	counters_histogram(counters, id, buckets);
 	return distribution_store(function, buckets);
 }
@@ -147,6 +152,7 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 	const struct plan_line *planned = &drained->plan->lines.items[at];
 	struct profile_function *function =
 	    &profile->functions.items[drained->first_function + planned->function];
+	struct off_cpu_counters off_cpu;
 	struct line_counters counted;
 	struct profile_line line = {
 	    .file = profile_intern(profile, planned->file),
@@ -160,6 +166,9 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 	line.total_ns = not_negative(counted.total_ns);
 	line.self_ns = not_negative(counted.total_ns - counted.inner_ns);
 	line.max_ns = counted.max_ns;
+	counters_off_cpu_line(drained->input->counters, drained->part->place.lines + at, &off_cpu);
+	line.blocked_ns = off_cpu.blocked_ns;
+	line.waiting_ns = off_cpu.waiting_ns;
 	return line.file && ARRAY_APPEND(&function->lines, line) == 0 ? 0 : -ENOMEM;
 }
 

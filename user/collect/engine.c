@@ -87,10 +87,30 @@ static int follow_processes(struct engine *engine, struct failure *failure)
 
 static void follow_close(struct engine *engine)
 {
+	for (size_t at = 0; at < ARRAY_SIZE(engine->off_cpu_links); at++) {
+		cleanup_close(&engine->off_cpu_links[at]);
+		engine->off_cpu_links[at] = -1;
+	}
 	for (int at = 0; at < FOLLOW_COUNT; at++) {
 		cleanup_close(&engine->follow_links[at]);
 		engine->follow_links[at] = -1;
 	}
+}
+
+static int follow_scheduler(struct engine *engine, struct failure *failure)
+{
+	static const enum kernel_program programs[] = {
+	    PROGRAM_off_cpu_switch, PROGRAM_off_cpu_wakeup};
+
+	for (size_t at = 0; at < ARRAY_SIZE(programs); at++) {
+		int link = bpf_raw_tracepoint_open(NULL, engine->kernel.programs[programs[at]]);
+
+		if (link < 0)
+			return failure_set(
+			    failure, errno, "cannot follow the scheduler: %s", strerror(errno));
+		engine->off_cpu_links[at] = link;
+	}
+	return 0;
 }
 
 /* ---- Pins ---- */
@@ -176,6 +196,7 @@ static int engine_new(
 	engine->kernel = KERNEL_OBJECTS_CLOSED;
 	for (int at = 0; at < FOLLOW_COUNT; at++)
 		engine->follow_links[at] = -1;
+	engine->off_cpu_links[0] = engine->off_cpu_links[1] = -1;
 	engine->pins = options->pins ? strdup(options->pins) : NULL;
 	if (options->pins && !engine->pins)
 		return failure_set(failure, ENOMEM, "out of memory");
@@ -209,6 +230,7 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 	const struct kernel_options kernel = {
 	    .method = engine->method,
 	    .counters = &engine->counters,
+	    .off_cpu = options->off_cpu,
 	    /* without a plan, some room for plans to come */
 	    .goroutines = !plan          ? GOROUTINES_MAX / 8
 			  : plan->has_go ? GOROUTINES_MAX
@@ -234,6 +256,8 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 	fill_capacity(engine);
 	fill_settings(engine);
 	error = follow_processes(engine, failure);
+	if (!error && options->off_cpu)
+		error = follow_scheduler(engine, failure);
 	return error || !engine->pins ? error : pin_all(engine, failure);
 }
 

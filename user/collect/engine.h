@@ -27,6 +27,7 @@ struct engine_options {
 	bool follow;     /* children forked by targets become targets; of engine_open()'s plan */
 	uint32_t shards; /* 0: by the number of CPUs */
 	uint32_t edges;  /* capacity of the table of callers, 0: EDGES_MAX */
+	bool off_cpu;    /* split times by the scheduler; not with pins */
 	bool correct;    /* subtract calibrated costs (on except in tests) */
 	/* What all plans together may need; 0: what the first one does. */
 	uint32_t functions, sites, lines;

@@ -26,6 +26,7 @@ struct engine {
 	enum attach_method method;
 	struct kernel_objects kernel;
 	int follow_links[FOLLOW_COUNT];
+	int off_cpu_links[2]; /* of the scheduler's tracepoints, -1: not followed */
 	struct counters counters;
 	struct costs costs;
 	ARRAY(struct part *) parts;

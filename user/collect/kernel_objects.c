@@ -45,12 +45,15 @@ static void skeleton_programs(
 }
 
 /* A program of its own for each purpose; what the method does not use is not even loaded. */
-static void choose_programs(const struct timing_bpf *skeleton, enum attach_method method)
+static void choose_programs(
+    const struct timing_bpf *skeleton, enum attach_method method, bool off_cpu)
 {
 	uint32_t type = method == ATTACH_PERF ? 0 : UPROBE_ATTACH_MULTI;
 
 	bpf_program__set_autoload(skeleton->progs.timing_session, method == ATTACH_SESSION);
 	bpf_program__set_autoload(skeleton->progs.timing_return, method != ATTACH_SESSION);
+	bpf_program__set_autoload(skeleton->progs.off_cpu_switch, off_cpu);
+	bpf_program__set_autoload(skeleton->progs.off_cpu_wakeup, off_cpu);
 	bpf_program__set_expected_attach_type(
 	    skeleton->progs.timing_session, (enum bpf_attach_type)UPROBE_ATTACH_SESSION);
 	bpf_program__set_expected_attach_type(
@@ -77,6 +80,9 @@ static int size_maps(const struct timing_bpf *skeleton, const struct kernel_opti
 	    {skeleton->maps.shard_counters, shards},
 	    {skeleton->maps.edges, shards * counters->edge_places},
 	    {skeleton->maps.goroutines, options->goroutines},
+	    {skeleton->maps.off_cpu_lines, options->off_cpu ? shards * counters->line_count : 1},
+	    {skeleton->maps.off_cpu_functions,
+		options->off_cpu ? shards * counters->function_count : 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -105,8 +111,9 @@ static int load_skeleton(const struct timing_bpf *skeleton, const struct kernel_
 		    options->counters->site_count);
 	if (error)
 		return failure_set(failure, error,
-		    "the kernel does not accept lprof's BPF programs: %s (LPROF_DEBUG=1 shows why)",
-		    strerror(error));
+		    "the kernel does not accept lprof's BPF programs: %s (LPROF_DEBUG=1 shows "
+		    "why)%s",
+		    strerror(error), options->off_cpu ? "; --off-cpu needs Linux 5.18" : "");
 	return 0;
 }
 
@@ -156,7 +163,7 @@ int kernel_load(const struct kernel_options *options, struct kernel_objects *ret
 	*ret_objects = KERNEL_OBJECTS_CLOSED;
 	if (!skeleton)
 		return failure_set(failure, errno, "cannot read lprof's own BPF programs");
-	choose_programs(skeleton, options->method);
+	choose_programs(skeleton, options->method, options->off_cpu);
 	error = size_maps(skeleton, options, failure);
 	if (!error)
 		error = load_skeleton(skeleton, options, failure);

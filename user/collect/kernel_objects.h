@@ -6,6 +6,7 @@
 #ifndef LPROF_COLLECT_KERNEL_OBJECTS_H
 #define LPROF_COLLECT_KERNEL_OBJECTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/failure.h"
@@ -28,6 +29,8 @@
 	MAP(empty_far)         \
 	MAP(goroutines)        \
 	MAP(empty_thread)      \
+	MAP(off_cpu_lines)     \
+	MAP(off_cpu_functions) \
 	MAP(data_settings)
 
 #define KERNEL_PROGRAMS(PROGRAM) \
@@ -36,7 +39,9 @@
 	PROGRAM(timing_return)   \
 	PROGRAM(follow_fork)     \
 	PROGRAM(follow_exit)     \
-	PROGRAM(follow_exec)
+	PROGRAM(follow_exec)     \
+	PROGRAM(off_cpu_switch)  \
+	PROGRAM(off_cpu_wakeup)
 
 enum kernel_map {
 #define MAP(name) MAP_##name,
@@ -65,6 +70,7 @@ struct kernel_options {
 	enum attach_method method;       /* not BEST */
 	const struct counters *counters; /* sizes of the tables */
 	uint32_t goroutines;             /* whose frames can be kept at once */
+	bool off_cpu;                    /* follow the scheduler */
 };
 
 /* Loads the programs that the method needs; settings are zero, but for the layout. */

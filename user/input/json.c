@@ -204,6 +204,7 @@ static int read_document(struct json_reader *reader, const struct json_place *do
 		reader->functions = json_object_array_length(functions.value);
 	if ((error = json_read_list(
 		 reader, document, "functions", json_read_function, json_type_object, NULL)) ||
+	    (error = json_get_bool(document, "off_cpu", &profile->off_cpu)) ||
 	    (error = json_read_stacks(reader, document)) ||
 	    (error = json_read_list(
 		 reader, document, "losses", read_loss, json_type_object, NULL)) ||

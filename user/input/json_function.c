@@ -62,6 +62,8 @@ static int read_line(struct json_reader *reader, const struct json_place *elemen
 	    (error = json_get_unsigned(element, "max_ns", &line.max_ns)) ||
 	    (error = json_get_unsigned(element, "cpu_samples", &line.cpu_samples)) ||
 	    (error = json_get_unsigned(element, "cpu_total_samples", &line.cpu_total_samples)) ||
+	    (error = json_get_unsigned(element, "blocked_ns", &line.blocked_ns)) ||
+	    (error = json_get_unsigned(element, "waiting_ns", &line.waiting_ns)) ||
 	    (error = json_get_u32(element, "sites", &line.sites)) ||
 	    (error = json_get_name(element, "timing", timings, ARRAY_SIZE(timings), &timing)))
 		return error;
@@ -149,6 +151,8 @@ static int read_function_numbers(
 	    (error = json_get_unsigned(element, "cpu_samples", &function->cpu_samples)) ||
 	    (error = json_get_unsigned(
 		 element, "cpu_total_samples", &function->cpu_total_samples)) ||
+	    (error = json_get_unsigned(element, "blocked_ns", &function->blocked_ns)) ||
+	    (error = json_get_unsigned(element, "waiting_ns", &function->waiting_ns)) ||
 	    (error = json_get_name(element, "exit", exits, ARRAY_SIZE(exits), &exit)) ||
 	    (error = json_get_real(element, "rate", 0, 1, &function->rate)) ||
 	    (error = json_get_bool(element, "lines_measured", &function->lines_measured)) ||

@@ -57,6 +57,8 @@ struct profile_line {
 	uint64_t max_ns;
 	uint64_t cpu_samples;       /* taken in the line itself */
 	uint64_t cpu_total_samples; /* in what it called as well */
+	uint64_t blocked_ns;        /* of total_ns: asleep */
+	uint64_t waiting_ns;        /* of total_ns: runnable, without a CPU */
 	uint32_t sites;             /* probes that serve this line; 0: it could not be counted */
 	enum profile_timing timing;
 };
@@ -78,6 +80,7 @@ struct profile_function {
 	uint64_t min_ns, max_ns;
 	uint64_t raw_total_ns;                   /* not corrected for the probes' cost */
 	uint64_t cpu_samples, cpu_total_samples; /* as those of lines */
+	uint64_t blocked_ns, waiting_ns;
 	enum profile_exit exit;
 	double rate;
 	bool lines_measured;     /* asked for with -l */
@@ -135,6 +138,7 @@ struct profile {
 	ARRAY(struct profile_target) targets;
 	ARRAY(struct profile_image) images;
 	ARRAY(struct profile_function) functions;
+	bool off_cpu;                /* blocked_ns and waiting_ns were measured */
 	uint64_t sampling_period_ns; /* CPU time that a sample stands for; 0: not sampled */
 	ARRAY(struct profile_frame) frames;
 	ARRAY(struct profile_stack) stacks;

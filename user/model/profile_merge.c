@@ -151,6 +151,8 @@ static void add_line(struct profile_line *into, const struct profile_line *from)
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
 	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
 	into->cpu_total_samples = profile_sum(into->cpu_total_samples, from->cpu_total_samples);
+	into->blocked_ns = profile_sum(into->blocked_ns, from->blocked_ns);
+	into->waiting_ns = profile_sum(into->waiting_ns, from->waiting_ns);
 	if (from->max_ns > into->max_ns)
 		into->max_ns = from->max_ns;
 	if (from->sites > into->sites)
@@ -241,6 +243,8 @@ static void add_numbers(
 	into->cpu_samples = profile_sum(into->cpu_samples, samples_of(merge, from->cpu_samples));
 	into->cpu_total_samples =
 	    profile_sum(into->cpu_total_samples, samples_of(merge, from->cpu_total_samples));
+	into->blocked_ns = profile_sum(into->blocked_ns, from->blocked_ns);
+	into->waiting_ns = profile_sum(into->waiting_ns, from->waiting_ns);
 	into->lines_measured = into->lines_measured || from->lines_measured;
 	if (from->inlined_copies > into->inlined_copies)
 		into->inlined_copies = from->inlined_copies;
@@ -375,6 +379,7 @@ static int merge_head(const struct merge *merge)
 
 	if (!sum->started_ns || (more->started_ns && more->started_ns < sum->started_ns))
 		sum->started_ns = more->started_ns;
+	sum->off_cpu = sum->off_cpu || more->off_cpu;
 	sum->duration_ns = profile_sum(sum->duration_ns, more->duration_ns);
 	if (!*sum->host.kernel)
 		sum->host.kernel = profile_intern(sum, more->host.kernel);

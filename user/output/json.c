@@ -53,6 +53,8 @@ static void write_lines(struct json_stream *json, const struct profile_function 
 		json_unsigned(json, "max_ns", line->max_ns);
 		json_unsigned(json, "cpu_samples", line->cpu_samples);
 		json_unsigned(json, "cpu_total_samples", line->cpu_total_samples);
+		json_unsigned(json, "blocked_ns", line->blocked_ns);
+		json_unsigned(json, "waiting_ns", line->waiting_ns);
 		json_unsigned(json, "sites", line->sites);
 		json_text(json, "timing", line->timing == PROFILE_TIMING_SHARED ? "shared" : "own");
 		json_close(json);
@@ -113,6 +115,8 @@ static void write_times(struct json_stream *json, const struct profile_function 
 	json_close(json);
 	json_unsigned(json, "cpu_samples", function->cpu_samples);
 	json_unsigned(json, "cpu_total_samples", function->cpu_total_samples);
+	json_unsigned(json, "blocked_ns", function->blocked_ns);
+	json_unsigned(json, "waiting_ns", function->waiting_ns);
 }
 
 static void write_functions(struct json_stream *json, const struct profile *profile,
@@ -176,6 +180,7 @@ static void write_targets(struct json_stream *json, const struct profile *profil
 
 static void write_stacks(struct json_stream *json, const struct profile *profile)
 {
+	json_boolean(json, "off_cpu", profile->off_cpu);
 	json_unsigned(json, "sampling_period_ns", profile->sampling_period_ns);
 	json_open(json, "frames", '[', JSON_ROWS);
 	ARRAY_FOREACH (frame, &profile->frames) {

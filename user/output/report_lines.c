@@ -14,6 +14,7 @@
 #include "output/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "model/distribution.h"
@@ -30,10 +31,28 @@ struct table {
 	double unit_ns;
 	double total_ns;  /* of all lines */
 	double sample_ns; /* CPU time that a sample stands for; 0: no column of it */
+	bool off_cpu;     /* columns of times by state */
 };
 
 static const char row_template[] = "%6s %9s %12s %8s %8s  ";
+static const char off_cpu_template[] = "%12s %12s %12s  ";
 static const char cpu_template[] = "%6s  "; /* how much of the line's time was on a CPU */
+
+/* How much of the line's time its threads ran, waited for a CPU, and slept. */
+static void print_states(const struct table *table, const struct profile_line *line)
+{
+	char on[REPORT_NUMBER_MAX] = "", waiting[REPORT_NUMBER_MAX] = "";
+	char blocked[REPORT_NUMBER_MAX] = "";
+	double off;
+
+	if (line && line->total_ns > 0) {
+		off = (double)line->waiting_ns + (double)line->blocked_ns;
+		report_number(fmax(0, (double)line->total_ns - off) / table->unit_ns, 1, 12, on);
+		report_number((double)line->waiting_ns / table->unit_ns, 1, 12, waiting);
+		report_number((double)line->blocked_ns / table->unit_ns, 1, 12, blocked);
+	}
+	fprintf(table->stream, off_cpu_template, on, waiting, blocked);
+}
 
 static void print_row(const struct table *table, uint64_t number, const struct profile_line *line,
     const char *contents)
@@ -66,6 +85,8 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 	fprintf(table->stream, row_template, number_text, hits, total, per_hit, share);
 	if (table->sample_ns > 0)
 		fprintf(table->stream, cpu_template, cpu);
+	if (table->off_cpu)
+		print_states(table, line);
 	text_print(table->stream, contents ? contents : "", CONTENTS_MAX);
 	fputs(*heat ? REPORT_COLD "\n" : "\n", table->stream);
 }
@@ -153,6 +174,9 @@ static void print_head(
 	if (table->sample_ns > 0)
 		width +=
 		    snprintf(header + width, sizeof(header) - (size_t)width, cpu_template, "% CPU");
+	if (table->off_cpu)
+		width += snprintf(header + width, sizeof(header) - (size_t)width, off_cpu_template,
+		    "On CPU", "Waiting", "Blocked");
 	width += snprintf(header + width, sizeof(header) - (size_t)width, "Line Contents");
 	fprintf(table->stream, "\n%s\n", header);
 	while (width--)
@@ -255,6 +279,7 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
 	    .stream = stream,
 	    .unit_ns = unit * 1e9,
 	    .sample_ns = (double)profile->sampling_period_ns,
+	    .off_cpu = profile->off_cpu,
 	};
 
 	ARRAY_FOREACH (line, &table.function->lines)

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Times are split by what threads did: lines that compute, sleep, read and wait for a lock, each in its column.
+
+Beside what the threads' clocks and the kernel's own account of the thread (schedstat) say, on a busy
+machine as on an idle one; recursion and inlined code keep the parts within the whole.
+"""
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import measuring  # noqa: E402
+
+SOURCE = measuring.WORKLOADS / "spender.c"
+LINES = {name: number for number, line in enumerate(SOURCE.read_text().splitlines(), 1)
+         for name in re.findall(r"/\* at (\w+) \*/", line)}
+MS = 200
+SHARE, SLACK_NS = 0.05, 1000000
+
+
+def known(profile, kind):
+    return {name: int(ns) for name, ns in re.findall(rf"^{kind} (\w+) (\d+)$", profile["printed"], re.M)}
+
+
+def check_parts(checks, profile, title):
+    """What is off the CPU is part of the total: of each line, each function, and of lines as of functions."""
+    checks.that(profile["off_cpu"], f"{title}: off_cpu")
+    for function in profile["functions"]:
+        for what in (function, *function["lines"]):
+            off = what["blocked_ns"] + what["waiting_ns"]
+            where = f"{function['name']}:{what['line']}"
+            checks.that(off <= what["total_ns"] + SLACK_NS, f"{title}: {where}: {off} ns off the CPU of {what['total_ns']}")
+        for key in ("blocked_ns", "waiting_ns"):
+            if function["lines"]:
+                checks.equal(sum(line[key] for line in function["lines"]), function[key], f"{title}: {function['name']}: lines' {key}")
+
+
+def check_four_lines(checks, program, title):
+    profile = measuring.measure(["-l", "four_lines", "--off-cpu"], program, MS, "mixed")
+    check_parts(checks, profile, title)
+    rows = {line["line"]: line for line in measuring.functions(profile)["four_lines"]["lines"]}
+    wall, ran, waited = (known(profile, kind) for kind in ("wall", "ran", "waited"))
+    checks.equal(set(wall), {"compute", "sleep", "read", "lock"}, f"{title}: what the program printed")
+    for name in wall:
+        row = rows[LINES[name]]
+        found = {"on": row["total_ns"] - row["blocked_ns"] - row["waiting_ns"], "waiting": row["waiting_ns"],
+                 "blocked": row["blocked_ns"]}
+        wanted = {"on": ran[name], "waiting": waited[name], "blocked": wall[name] - ran[name] - waited[name]}
+        for part, ns in wanted.items():
+            checks.that(abs(found[part] - ns) <= SHARE * wall[name] + SLACK_NS,
+                        f"{title}: line '{name}': {found[part] / 1e6:.1f} ms {part}, not {ns / 1e6:.1f}")
+        longest = max(found, key=lambda part: found[part] if part != "waiting" else 0)
+        checks.equal(longest, "on" if name == "compute" else "blocked", f"{title}: line '{name}': where its time is")
+
+
+def test_busy_machine(checks, program):
+    """With more to do than there are CPUs, threads wait: as long as the kernel says."""
+    spinners = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        check_four_lines(checks, program, "busy")
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+
+
+def test_many(checks, program):
+    """Threads, workers and recursion: parts stay within their wholes."""
+    for kind in ("threads", "workers"):
+        profile = measuring.measure(["-l", "spend", "-l", "spin_deep", "-f", "spin", "--off-cpu"], program, 50, kind)
+        check_parts(checks, profile, kind)
+        measuring.check_identity(checks, profile, kind)
+
+
+def test_not_asked(checks, program):
+    profile = measuring.measure(["-l", "four_lines"], program, MS, "mixed")
+    checks.equal(profile["off_cpu"], False, "not asked: off_cpu")
+    checks.equal(sum(line["blocked_ns"] for line in profile["functions"][0]["lines"]), 0, "not asked: blocked_ns")
+
+
+def main():
+    measuring.need_measuring()
+    checks = measuring.Checks()
+    for variant in ("gcc-O2", "clang-O0"):
+        program = measuring.built("spender", variant)
+        check_four_lines(checks, program, variant)
+    test_busy_machine(checks, measuring.built("spender", "gcc-O2"))
+    test_many(checks, measuring.built("spender", "gcc-O2"))
+    test_not_asked(checks, measuring.built("spender", "gcc-O2"))
+    checks.finish(100, "times off the CPU")
+
+
+main()
