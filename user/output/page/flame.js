@@ -8,7 +8,7 @@
 const FRAME_HEIGHT = 20;
 const NARROWEST = 0.0012; // of the graph's width
 
-const flameView = {zoom: null};
+const flameView = {zoom: null, out: null, filter: null, steer: null};
 
 function makeNode(name, place, parent) {
 	return {name, place, parent, depth: parent ? parent.depth + 1 : -1, value: 0, children: new Map()};
@@ -188,9 +188,9 @@ function showFlame(data, main) {
 	};
 	flameView.out = () => flameView.zoom && (draw(root), true);
 	flameView.filter = mark;
-	graph.addEventListener('keydown', (event) => steer(event, drawn));
+	flameView.steer = (event) => steer(event, drawn);
 	main.replaceChildren(element('p', {className: 'note'}, root.sampled
-		? 'On-CPU samples by stack, the outermost function on top. Click to zoom, Esc to zoom out.'
+		? 'On-CPU samples by stack, the outermost function on top. Click a frame to zoom in, its callers or Esc to zoom out.'
 		: 'No stacks were sampled (--cpu): self time by function and its direct caller, no deeper.'),
 	said, graph, open, found, ...lossNotes(data));
 	draw(root);

@@ -95,8 +95,11 @@ function figures(data, fn) {
 	if (!isSampledOnly(fn))
 		facts.push(['Calls', fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.calls)}, of them ${count(fn.primitive_calls)} outermost`]);
 	if (fn.timed_calls) {
-		facts.push(['Total', duration(fn.total_ns)], ['Self', duration(fn.self_ns)]);
-		facts.push(['A call took', `${duration(fn.median_ns)} (median), ${duration(fn.p99_ns)} (99%), ${duration(fn.max_ns)} (longest)`]);
+		facts.push(['Total', duration(fn.total_ns) + (!data.profile.off_cpu ? '' :
+			`: ${duration(runningTime(fn))} on CPU, ${duration(fn.waiting_ns)} waiting for one, ${duration(fn.blocked_ns)} blocked`)],
+		['Self', duration(fn.self_ns)]);
+		if (fn.histogram.length)
+			facts.push(['A call took', `${duration(fn.median_ns)} (median), ${duration(fn.p99_ns)} (99%), ${duration(fn.max_ns)} (longest)`]);
 	}
 	if (fn.cpu_total_samples) {
 		const cpu = (samples) => `${duration(cpuTime(data, samples))}, ${percent(samples / (data.samples || 1))} (${count(samples)} samples)`;

@@ -2,7 +2,7 @@
 // The view of all functions: cProfile's table, sortable, searchable.
 'use strict';
 
-const functionsView = {sort: null, search: '', table: null};
+const functionsView = {sort: null, search: '', table: null, filter: null};
 
 const FUNCTION_COLUMNS = [
 	{key: 'calls', label: 'Calls', width: '7.5rem', hint: 'outermost calls / all calls, exact', of: (fn) => fn.calls,

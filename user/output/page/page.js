@@ -9,7 +9,7 @@ let data, view = '', movedInside = false;
 function route() {
 	const [name, argument] = location.hash.replace(/^#\//, '').split('/');
 	view = ['function', 'flame', 'run'].includes(name) ? name : 'functions';
-	functionsView.filter = flameView.filter = flameView.out = null;
+	functionsView.filter = flameView.filter = flameView.out = flameView.steer = null;
 	if (view === 'function')
 		showFunction(data, main, Number(argument));
 	else
@@ -83,6 +83,8 @@ function takeKey(event) {
 	} else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && view === 'functions') {
 		event.preventDefault();
 		stepRow(event.key === 'ArrowDown' ? 1 : -1);
+	} else if (event.key.startsWith('Arrow') && event.target !== search && flameView.steer) {
+		flameView.steer(event);
 	} else if (event.target !== search && KEYS[event.key]) {
 		event.preventDefault();
 		KEYS[event.key]();

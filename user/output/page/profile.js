@@ -45,6 +45,11 @@ function cpuTime(data, samples) {
 	return samples * (data.profile.sampling_period_ns || 1e6);
 }
 
+// The part of the total time of a line or function that threads ran, where --off-cpu told the others.
+function runningTime(timed) {
+	return Math.max(0, timed.total_ns - (timed.waiting_ns || 0) - (timed.blocked_ns || 0));
+}
+
 function placeOf(fn) {
 	return fn.file ? `${fn.file}:${fn.line}` : fn.image || '';
 }

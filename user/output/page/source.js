@@ -5,7 +5,8 @@
 const SOURCE_GAP = 200; // lines without a row that are still shown: GAP_MAX in user/output/html_sources.c
 
 // of(line) gives a number; times, whose columns of one kind have one unit, in nanoseconds, or in samples
-// where `cpu`. Columns that say nothing of any line are left out, those `alone` where lines were timed.
+// where `cpu`. Columns that say nothing of any line are left out, those `alone` where lines were timed, those `off`
+// where nobody looked (--off-cpu).
 const LINE_COLUMNS = [
 	{key: 'hits', label: 'Hits', width: '5.6rem', hint: 'how often control entered the line', of: (line) => line.hits},
 	{key: 'time', label: 'Time', width: '6.4rem', time: 'whole', className: 'time', hint: 'callees included', of: (line) => line.total_ns},
@@ -14,15 +15,20 @@ const LINE_COLUMNS = [
 	{key: 'hit', label: 'Per hit', width: '6rem', time: 'each', className: 'narrow-off', of: (line) => line.hits ? line.total_ns / line.hits : 0},
 	{key: 'longest', label: 'Longest', width: '6.4rem', time: 'each', className: 'narrow-off', hint: 'longest single stay in the line', of: (line) => line.max_ns},
 	{key: 'share', label: '% Time', width: '4.4rem', of: (line, totals) => totals.time > 0 ? line.total_ns / totals.time : 0},
-	{key: 'on_cpu', label: '% on CPU', width: '5.4rem', hint: 'share of the line\'s time that was on a CPU', of: (line) => line.total_ns > 0 ? line.cpu_total_samples : 0},
+	{key: 'running', label: 'On CPU', width: '7.4rem', className: 'phone-off', time: 'whole', off: true, hint: 'part of Time that threads ran', of: (line) => runningTime(line)},
+	{key: 'waiting', label: 'Waiting', width: '7.4rem', className: 'phone-off', time: 'whole', off: true, hint: 'part of Time that threads were ready and waited for a CPU',
+		of: (line) => line.waiting_ns || 0},
+	{key: 'blocked', label: 'Blocked', width: '7.4rem', time: 'whole', off: true, hint: 'part of Time that threads slept', of: (line) => line.blocked_ns || 0},
+	{key: 'on_cpu', label: '% on CPU', width: '5.4rem', className: 'phone-off', hint: 'share of the line\'s time that was on a CPU', of: (line) => line.total_ns > 0 ? line.cpu_total_samples : 0},
 	{key: 'cpu', label: 'CPU self', width: '7rem', cpu: true, time: 'cpu', hint: 'on-CPU time in the line itself, as samples found it', of: (line) => line.cpu_samples},
 	{key: 'cpu_total', label: 'CPU total', width: '7rem', cpu: true, time: 'cpu', hint: 'on-CPU time with what the line called',
 		of: (line) => line.cpu_total_samples, alone: true},
 ];
 
-function presentColumns(lines) {
+function presentColumns(lines, offCpu) {
 	const timed = lines.some((line) => line.total_ns);
-	return LINE_COLUMNS.filter((column) => !(column.alone && timed) && lines.some(column.differs || ((line) => column.of(line, {time: 1}) !== 0)));
+	return LINE_COLUMNS.filter((column) => column.off ? offCpu && timed : !(column.alone && timed) &&
+		lines.some(column.differs || ((line) => column.of(line, {time: 1}) !== 0)));
 }
 
 // What the columns' numbers add up to, and the units of times. % on CPU is of the time of all calls.
@@ -131,7 +137,7 @@ function sourceNote(source, profile) {
 }
 
 function sourceTables(data, fn) {
-	const columns = presentColumns(fn.lines);
+	const columns = presentColumns(fn.lines, data.profile.off_cpu);
 	const scales = lineScales(data, fn, columns);
 	const parts = [];
 	const labelled = [{label: 'Line', width: '3.6rem', fixed: true, className: 'number'},

@@ -24,7 +24,7 @@ function makeTable(className, columns, sort, onSort) {
 	const widths = (some, flexible) => some.map((column) => flexible && !column.fixed ? 'minmax(0, 1fr)' : column.width).join(' ');
 	table.style.setProperty('--wide', widths(columns));
 	table.style.setProperty('--medium', widths(without(/narrow-off/)));
-	table.style.setProperty('--narrow', widths(without(/narrow-off|wide/), true));
+	table.style.setProperty('--narrow', widths(without(/-off|wide/), true));
 	return {table, body};
 }
 
