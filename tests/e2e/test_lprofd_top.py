@@ -21,7 +21,7 @@ class Screen:
 
     count = 0
 
-    def __init__(self, server, directory, command="top", term=None):
+    def __init__(self, server, directory, command="top -d 200ms", term=None):
         Screen.count += 1  # a server of tmux that ends disturbs the next one of its name
         self.name = f"lprof-test-{os.getpid()}-{Screen.count}"
         self.pid_file = directory / "top.pid"
@@ -169,11 +169,11 @@ def check_terminals(server, directory, target):
     finally:
         screen.close()
     for term, colored in (("vt100", False), ("screen-256color", True)):
-        screen = Screen(server, directory, f"top --sort name", term=term)
+        screen = Screen(server, directory, "top -d 200ms --sort name", term=term)
         try:
             screen.shows("sleeper", term)
-            target.calls(300)  # sleeps all the time
-            found = daemon.eventually(lambda: re.search(r"\x1b\[([0-9;]*;)?3[13]m", screen.text("-e")), seconds=20 if colored else 3)
+            target.calls(100)  # sleeps for two seconds
+            found = daemon.eventually(lambda: re.search(r"\x1b\[([0-9;]*;)?3[13]m", screen.text("-e")), seconds=10 if colored else 1.5)
             checks.equal(bool(found), colored, f"{term}: colours")
             screen.keys("q")
             screen.ended(0, term)
