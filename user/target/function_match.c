@@ -41,13 +41,18 @@ static bool function_is_called(
 {
 	const struct source_function *function = &index->functions.items[number];
 
-	if (names_equal(function->name, name) || names_equal(function->full_name, name) ||
-	    !strcmp(function->linkage_name, name))
+	/* Names are interned: one that was seen before is no other. In C all of them are one. */
+	if (names_equal(function->name, name) ||
+	    (function->full_name != function->name && names_equal(function->full_name, name)) ||
+	    (function->linkage_name != function->name && !strcmp(function->linkage_name, name)))
 		return true;
 	for (uint32_t i = 0; i < function->copy_count; i++) {
 		const char *symbol = index->copies.items[function->first_copy + i].linkage_name;
 
-		if (symbol && (!strcmp(symbol, name) || (deep && symbol_reads(symbol, name))))
+		if (!symbol)
+			continue;
+		if ((symbol != function->linkage_name && !strcmp(symbol, name)) ||
+		    (deep && symbol_reads(symbol, name)))
 			return true;
 	}
 	return deep && function->copy_count == 0 && symbol_reads(function->linkage_name, name);
