@@ -87,18 +87,6 @@ static void test_open_metrics(void **state)
 	assert_string_equal(text + size - 6, "# EOF\n");
 }
 
-static void test_hostile_names(void **state)
-{
-	struct profile *profile = profile_example("x.c");
-	CLEANUP_FREE char *text = NULL;
-	size_t size;
-
-	(void)state;
-	profile->functions.items[0].name = profile_intern(profile, "a\"b\\c\nd\xff\xc3\xa9}");
-	text = scrape(profile, METRICS_TEXT, 0, &size);
-	assert_non_null(strstr(text, "{function=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\xc3\xa9}\",file="));
-}
-
 /* ---- Protocol buffers ---- */
 
 /* The family of that name in a scrape, to be freed. */
@@ -128,6 +116,26 @@ static Prometheus__MetricFamily *family_of(const char *bytes, size_t size, const
 	assert_int_equal(at, size);
 	assert_non_null(found);
 	return found;
+}
+
+static void test_hostile_names(void **state)
+{
+	struct profile *profile = profile_example("x.c");
+	Prometheus__MetricFamily *family;
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+
+	(void)state;
+	profile->functions.items[0].name = profile_intern(profile, "a\"b\\c\nd\xff\xc3\xa9}");
+	text = scrape(profile, METRICS_TEXT, 0, &size);
+	assert_non_null(strstr(text, "{function=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\xc3\xa9}\",file="));
+	free(text);
+	profile = profile_example("x.c");
+	profile->functions.items[0].name = profile_intern(profile, "a\"b\nd\xff\xc3\xa9}");
+	text = scrape(profile, METRICS_PROTOBUF, 0, &size);
+	family = family_of(text, size, "lprof_function_calls_total");
+	assert_string_equal(family->metric[0]->label[0]->value, "a\"b\nd\xef\xbf\xbd\xc3\xa9}");
+	prometheus__metric_family__free_unpacked(family, NULL);
 }
 
 static void test_protobuf(void **state)

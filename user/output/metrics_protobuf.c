@@ -44,10 +44,9 @@ static void add_length(struct bytes *out, uint64_t length, size_t width)
 	bytes_add(out, bytes, encode_length(length, width, bytes));
 }
 
-static void add_packed(struct bytes *out, const ProtobufCMessage *message)
+/* `size` is the message's, packed. */
+static void add_packed(struct bytes *out, const ProtobufCMessage *message, size_t size)
 {
-	size_t size = protobuf_c_message_get_packed_size(message);
-
 	if (out->size + size <= out->room || bytes_grow(out, size))
 		out->size += protobuf_c_message_pack(message, (uint8_t *)out->data + out->size);
 }
@@ -61,27 +60,40 @@ static void add_metric(struct bytes *out, struct metrics_piece labels, struct me
 	add_length(out, labels.size + more.size + size, 1);
 	bytes_add(out, labels.data, labels.size);
 	bytes_add(out, more.data, more.size);
-	add_packed(out, &value->base);
+	add_packed(out, &value->base, size);
+}
+
+/* Most texts are ASCII, and are taken as they are. */
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (*text & 0x80)
+			return false;
+	return true;
 }
 
 static void protobuf_labels(const struct metrics_label *labels, size_t count, struct bytes *out)
 {
 	Prometheus__LabelPair pairs[LABELS_MAX], *pointers[LABELS_MAX];
+	char *valid[LABELS_MAX] = {NULL};
 	Prometheus__Metric metric = PROMETHEUS__METRIC__INIT;
 
 	for (size_t at = 0; at < count && at < LABELS_MAX; at++) {
 		prometheus__label_pair__init(&pairs[at]);
 		pairs[at].name = (char *)labels[at].name;
-		pairs[at].value = text_valid(labels[at].value);
-		out->failed |= !pairs[at].value;
+		pairs[at].value = (char *)labels[at].value;
+		if (!is_ascii(labels[at].value)) {
+			pairs[at].value = valid[at] = text_valid(labels[at].value);
+			out->failed |= !valid[at];
+		}
 		pointers[at] = &pairs[at];
 		metric.n_label++;
 	}
 	metric.label = pointers;
 	if (!out->failed)
-		add_packed(out, &metric.base);
+		add_packed(out, &metric.base, prometheus__metric__get_packed_size(&metric));
 	for (size_t at = 0; at < metric.n_label; at++)
-		free(pairs[at].value);
+		free(valid[at]);
 }
 
 /* ---- Values ---- */
@@ -204,7 +216,7 @@ static void protobuf_begin(struct metrics_writer *writer)
 	family.help = (char *)writer->family->help;
 	family.type = types[writer->family->type];
 	add_length(writer->out, 0, LENGTH_BYTES); /* known at the end */
-	add_packed(writer->out, &family.base);
+	add_packed(writer->out, &family.base, prometheus__metric_family__get_packed_size(&family));
 }
 
 static void protobuf_end(struct metrics_writer *writer)
