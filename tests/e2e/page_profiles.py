@@ -81,10 +81,12 @@ def sampled(source):
 
 
 def both(source):
-    """A function whose lines were timed and sampled: line 5 computes, line 6 waits."""
+    """A function whose lines were timed and sampled, and split by state: line 5 computes, line 6 waits."""
     source.write_text("one\n" * 10)
-    rows = [line(source, 5, 10, 500_000_000, cpu_samples=400, cpu_total_samples=450), line(source, 6, 10, 500_000_000, cpu_samples=5, cpu_total_samples=5)]
-    return profile([function("work", source, 4, 10, 1_000_000_000, lines=rows, cpu_samples=405, cpu_total_samples=455)], sampling_period_ns=1_000_000)
+    rows = [line(source, 5, 10, 500_000_000, cpu_samples=400, cpu_total_samples=450, waiting_ns=20_000_000),
+            line(source, 6, 10, 500_000_000, cpu_samples=5, cpu_total_samples=5, blocked_ns=480_000_000)]
+    return profile([function("work", source, 4, 10, 1_000_000_000, lines=rows, cpu_samples=405, cpu_total_samples=455,
+                             waiting_ns=20_000_000, blocked_ns=480_000_000)], sampling_period_ns=1_000_000, off_cpu=True)
 
 
 def large(source, lines=10_000, functions=5_000):

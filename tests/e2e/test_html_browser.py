@@ -176,6 +176,17 @@ def check_sampled(checks, page, directory):
     path, _ = page_profiles.export(directory, page_profiles.both, "both")
     page.open(path.as_uri() + "#/function/0")
     checks.equal([row["% on CPU"] for number in (5, 6) for row in rows(page, number)], ["90.0", "1.0"], "shares of the lines' times on a CPU")
+    states = ["On CPU (ms)", "Waiting (ms)", "Blocked (ms)"]
+    checks.equal([[row.get(state) for state in states] for number in (5, 6) for row in rows(page, number)],
+                 [["480.0", "20.0", "0.0"], ["20.0", "0.0", "480.0"]], "states of the lines' times")
+    checks.that("1 s: 500 ms on CPU, 20 ms waiting for one, 480 ms blocked" in page.run("main.innerText"), "states of the function's time")
+    page.resize(794, 1123)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    checks.that(page.run("document.documentElement.scrollWidth") <= 794, "all columns are wider than paper")
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.resize(1200, 800)
+    page.open((directory / "example.html").as_uri() + "#/function/1")
+    checks.that(not any("Blocked" in head for head in page.text(".source .head > *")), "states where nobody looked")
 
 
 def check_hostile(checks, page, directory):

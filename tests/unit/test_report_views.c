@@ -209,6 +209,16 @@ static int remove_sources(void **state)
 	return unlink(source_path) ?: unlink(other_path);
 }
 
+static void add_line(struct profile_function *function, const char *file, uint32_t line,
+    uint64_t hits, int64_t total_ns, int64_t self_ns)
+{
+	struct profile_line row = {.file = file, .line = line, .hits = hits, .sites = 1};
+
+	row.total_ns = total_ns;
+	row.self_ns = self_ns;
+	assert_int_equal(ARRAY_APPEND(&function->lines, row), 0);
+}
+
 static char *annotated(const char *file, int wanted, struct failure *failure, bool color)
 {
 	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
@@ -217,14 +227,10 @@ static char *annotated(const char *file, int wanted, struct failure *failure, bo
 	size_t size;
 	FILE *stream;
 
-	ARRAY_APPEND(&function->lines,
-	    (struct profile_line){function->file, 5, 3, 500, 300, 9, 0, 1, PROFILE_TIMING_OWN});
-	ARRAY_APPEND(&function->lines,
-	    (struct profile_line){function->file, 99, 7, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
-	ARRAY_APPEND(&function->lines,
-	    (struct profile_line){profile_intern(profile, "/a/x.h"), 1, 7, 0, 0, 0, 0, 1, 0});
-	ARRAY_APPEND(&function->lines,
-	    (struct profile_line){profile_intern(profile, "/b/x.h"), 1, 7, 0, 0, 0, 0, 1, 0});
+	add_line(function, function->file, 5, 3, 500, 300);
+	add_line(function, function->file, 99, 7, 0, 0);
+	add_line(function, profile_intern(profile, "/a/x.h"), 1, 7, 0, 0);
+	add_line(function, profile_intern(profile, "/b/x.h"), 1, 7, 0, 0);
 	function->timed_calls = function->calls - function->accounting.open;
 	begin_text(&stream, &text, &size);
 	assert_int_equal(report_annotate(profile, file, stream,

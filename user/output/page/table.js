@@ -21,10 +21,13 @@ function makeTable(className, columns, sort, onSort) {
 	const body = element('div', {role: 'rowgroup', className: 'body'});
 	const table = element('div', {className: `table ${className}`, role: 'table'}, head, body);
 	const without = (dropped) => columns.filter((column) => !(column.className || '').match(dropped));
-	const widths = (some, flexible) => some.map((column) => flexible && !column.fixed ? 'minmax(0, 1fr)' : column.width).join(' ');
-	table.style.setProperty('--wide', widths(columns));
-	table.style.setProperty('--medium', widths(without(/narrow-off/)));
-	table.style.setProperty('--narrow', widths(without(/-off|wide/), true));
+	// Numbers give way, down to a least width, before the text does.
+	const tracks = (some, least) => some.map((column) =>
+		/^[0-9.]+rem$/.test(column.width) ? `minmax(min(${least}, ${column.width}), ${column.width})` : column.width).join(' ');
+	const equal = (some) => some.map((column) => column.fixed ? column.width : 'minmax(0, 1fr)').join(' ');
+	table.style.setProperty('--wide', tracks(columns, '4.4rem'));
+	table.style.setProperty('--medium', tracks(without(/narrow-off/), '3.2rem'));
+	table.style.setProperty('--narrow', equal(without(/-off|wide/)));
 	return {table, body};
 }
 
