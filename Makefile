@@ -145,7 +145,7 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
 	install -D -m 644 deploy/completion/lprof $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lprof
 deb:
-	$(Q)deploy/install-deps build
+	$(Q)deploy/install-deps build deb
 	$(Q)deploy/build-deb $(B) $(VERSION)
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
