@@ -89,6 +89,11 @@ def both(source):
                              waiting_ns=20_000_000, blocked_ns=480_000_000)], sampling_period_ns=1_000_000, off_cpu=True)
 
 
+def uncalled(source):
+    source.write_text("one\n" * 10)
+    return profile([function("never", source, 4, lines=[line(source, 5, 0, 0)])])
+
+
 def large(source, lines=10_000, functions=5_000):
     source.write_text("".join(f"\tvalue_{number} = compute(value_{number - 1});\n" for number in range(1, lines + 1)))
     rows = [line(source, number, number, number % 100 * 1000 + (10 ** 9 if number == lines - 100 else 0)) for number in range(1, lines + 1)]

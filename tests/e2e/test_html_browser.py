@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page in a real browser: tables, searches, keys, the flame graph, hostile text, ten thousand lines, phones and paper."""
 import json
+import os
 import pathlib
 
 import browser
@@ -209,6 +210,30 @@ def check_hostile(checks, page, directory):
     checks.that(page.run("[...document.querySelectorAll('.row a')].every((each) => each.textContent.length < 400)"), "a long name is not cut")
 
 
+def check_uncalled(checks, page, directory):
+    """What was measured and never ran says 0, and is not left out."""
+    path, _ = page_profiles.export(directory, page_profiles.uncalled, "uncalled")
+    page.open(path.as_uri())
+    checks.equal([row[:1] + row[-1:] for row in cells(page, ".functions")], [["0", "never"]], "a function that was not called")
+    page.click(".functions .row a")
+    checks.equal([row.get("Hits") for row in rows(page, 5)], ["0"], "a line that never ran")
+
+
+def check_measured(checks, page, directory):
+    """A program whose calls are known, measured straight into a page; without root there is nothing to measure with."""
+    if os.geteuid() != 0:
+        print("no measured page: needs root")
+        return
+    path = directory / "measured.html"
+    measuring.succeed([measuring.LPROF, "run", "-l", "leaf", "-o", path, "--", measuring.built("counted", "gcc-O2").resolve(), "leaf"])
+    page.open(path.as_uri())
+    found = cells(page, ".functions")
+    checks.equal([(row[0], row[-1].split(" ")[0]) for row in found], [("7919", "leaf")], "the calls of a known program")
+    page.click(".functions .row a")
+    hits = page.run("[...document.querySelectorAll('.source .row:not(.bare)')].map((row) => row.children[1].textContent.replaceAll('\u202f', ''))")
+    checks.that("7919" in hits, f"hits of a known program's lines: {hits}")
+
+
 def check_large(checks, page, directory):
     path, _ = page_profiles.export(directory, page_profiles.large, "large")
     spent = {"loading": page.open(path.as_uri())}
@@ -254,6 +279,8 @@ def main():
         check_two_levels(checks, page, directory)
         check_sampled(checks, page, directory)
         check_hostile(checks, page, directory)
+        check_uncalled(checks, page, directory)
+        check_measured(checks, page, directory)
         check_large(checks, page, directory)
         checks.equal([address for address in page.requests if not address.startswith(directory.as_uri())], [], "the network was asked")
         checks.equal(page.complaints, [], "the browser complains")

@@ -6,7 +6,7 @@ const functionsView = {sort: null, search: '', table: null, filter: null};
 
 const FUNCTION_COLUMNS = [
 	{key: 'calls', label: 'Calls', width: '7.5rem', hint: 'outermost calls / all calls, exact', of: (fn) => fn.calls,
-		present: (fn) => fn.calls > 0},
+		present: (fn) => !isSampledOnly(fn)},
 	{key: 'self', label: 'Self', width: '8rem', hint: 'time without measured callees', of: (fn) => estimate(fn, fn.self_ns),
 		present: (fn) => fn.timed_calls > 0},
 	{key: 'self_call', label: 'per call', width: '7rem', className: 'narrow-off', hint: 'self time of a call',

@@ -8,7 +8,8 @@ const SOURCE_GAP = 200; // lines without a row that are still shown: GAP_MAX in 
 // where `cpu`. Columns that say nothing of any line are left out, those `alone` where lines were timed, those `off`
 // where nobody looked (--off-cpu).
 const LINE_COLUMNS = [
-	{key: 'hits', label: 'Hits', width: '5.6rem', hint: 'how often control entered the line', of: (line) => line.hits},
+	{key: 'hits', label: 'Hits', width: '5.6rem', hint: 'how often control entered the line', of: (line) => line.hits,
+		differs: (line) => line.hits || line.sites},
 	{key: 'time', label: 'Time', width: '6.4rem', time: 'whole', className: 'time', hint: 'callees included', of: (line) => line.total_ns},
 	{key: 'self', label: 'Self', width: '6rem', time: 'whole', className: 'narrow-off', hint: 'without measured callees', of: (line) => line.self_ns,
 		differs: (line) => line.self_ns !== line.total_ns},
