@@ -48,6 +48,14 @@ def profiles(directory):
         program = measuring.built("shapes", "gcc-O2")
         measuring.succeed([measuring.LPROF, "run", *SHAPES, "-o", path, "--", program, "3"])
         yield "a run of shapes", path
+        path = pathlib.Path(directory) / "sampled.json"
+        measuring.succeed([measuring.LPROF, "run", "--cpu=4000", "-o", path, "--", program, "4000"])
+        if load(path)["stacks"]:
+            yield "a sampled run", path
+
+
+def is_timed(profile):
+    return any(function["calls"] or function["total_ns"] for function in profile["functions"])
 
 
 def near(found, wanted, digits=9):

@@ -18,7 +18,7 @@ def annotate(checks, what, path, *options, sources=()):
     rows = []
     for line in ended.stdout.splitlines():
         plain = re.sub(r"\( ?[\d.]+%\)", " ", line)
-        found = re.match(r" *((?:(?:[\d,]+|\.) +){3,4})(.*)$", plain)
+        found = re.match(r" *((?:(?:[\d,]+|\.) +){2,5})(.*)$", plain)
         if found:
             numbers = [int(number.replace(",", "")) if number != "." else 0 for number in found[1].split()]
             rows.append((numbers, found[2].strip()))
@@ -34,14 +34,27 @@ def by_name(rows):
     return {re.sub(r" \[[^]]*\]$", "", text): numbers for numbers, text in rows}
 
 
-def check_totals(checks, what, profile, rows):
-    own = sum(function["self_ns"] for function in profile["functions"])
-    hits = sum(line["hits"] for function in profile["functions"] for line in function["lines"])
-    totals = [numbers for numbers, text in rows if text == "PROGRAM TOTALS"]
-    checks.that(totals and totals[0][:3] == [own, own, hits], f"{what}: totals {totals}, not {own} ns and {hits} hits")
+def numbers_of(profile, line):
+    """What stands in the columns for a line, or for a function without its hits."""
+    numbers = [line["self_ns"], line["total_ns"], line.get("hits", 0)] if exported.is_timed(profile) else []
     if profile["sampling_period_ns"]:
-        samples = sum(function["cpu_samples"] for function in profile["functions"])
-        checks.equal(totals[0][3], samples * profile["sampling_period_ns"], f"{what}: CPU time")
+        numbers += [line["cpu_samples"] * profile["sampling_period_ns"], line["cpu_total_samples"] * profile["sampling_period_ns"]]
+    return numbers
+
+
+def add(sum_of, numbers):
+    return [a + b for a, b in zip(sum_of, numbers)] if sum_of else numbers
+
+
+def check_totals(checks, what, profile, rows):
+    """All own time, twice, since shares of times with callees are shares of that as well; hits; CPU time, alike."""
+    wanted = []
+    if exported.is_timed(profile):
+        own = sum(function["self_ns"] for function in profile["functions"])
+        wanted = [own, own, sum(line["hits"] for function in profile["functions"] for line in function["lines"])]
+    if profile["sampling_period_ns"]:
+        wanted += [sum(function["cpu_samples"] for function in profile["functions"]) * profile["sampling_period_ns"]] * 2
+    checks.equal([numbers for numbers, text in rows if text == "PROGRAM TOTALS"], [wanted], f"{what}: totals")
 
 
 def check_functions(checks, what, profile, path):
@@ -53,10 +66,18 @@ def check_functions(checks, what, profile, path):
         name = name_of(function)
         if any(line["file"] != function["file"] for line in function["lines"]):
             continue  # rows in other files are functions of their own there
-        numbers = own.get(name, [0, 0, 0])
-        wanted = [function["self_ns"], function["total_ns"], sum(line["hits"] for line in function["lines"])]
-        checks.equal(numbers[:3], wanted, f"{what}: {name}: own time, total, hits")
-        if function["calls"]:
+        wanted = numbers_of(profile, function)
+        # of lines that called each other the same samples stand at each
+        for at in [len(wanted) - 1] if profile["sampling_period_ns"] else []:
+            lines = sum(line["cpu_total_samples"] for line in function["lines"]) * profile["sampling_period_ns"]
+            wanted[at] = max(wanted[at], lines)
+        if exported.is_timed(profile):
+            wanted[2] = sum(line["hits"] for line in function["lines"])
+        checks.equal(own.get(name, [0] * len(wanted)), wanted, f"{what}: {name}: own numbers")
+        if not exported.is_timed(profile):
+            total = function["cpu_total_samples"] * profile["sampling_period_ns"]
+            checks.equal(inclusive.get(name, [0])[0], total, f"{what}: {name}: inclusive CPU time")
+        elif function["calls"]:
             checks.equal(inclusive.get(name, [0])[0], function["total_ns"], f"{what}: {name}: inclusive time")
 
 
@@ -94,20 +115,15 @@ def check_lines(checks, what, profile, path):
             continue
         wanted = {}
         for function in profile["functions"]:
-            if not function["lines"] and function["file"] == source:
-                row = wanted.setdefault(function["line"], [0, 0, 0])
-                row[0] += function["self_ns"]
-                row[1] += function["total_ns"]
-            for line in function["lines"]:
+            lines = function["lines"] or [function]
+            for line in lines:
                 if line["file"] == source:
-                    row = wanted.setdefault(line["line"], [0, 0, 0])
-                    for at, key in enumerate(("self_ns", "total_ns", "hits")):
-                        row[at] += line[key]
+                    wanted[line["line"]] = add(wanted.get(line["line"]), numbers_of(profile, line))
         rows = [row for row in annotate(checks, what, path, sources=[source]) if not row[1].startswith("=>")]
         lines = text.read_text().splitlines()
         for number, numbers in wanted.items():
             contents = lines[number - 1].strip()
-            shown = [row[0][:3] for row in rows if row[1] == contents]
+            shown = [row[0] for row in rows if row[1] == contents]
             checks.that(numbers in shown or not any(numbers), f"{what}: line {number}: {numbers} is not in {shown}")
 
 
@@ -137,7 +153,8 @@ def main():
             path = exported.export(source, directory / "x.callgrind")
             profile = exported.load(source)
             check_functions(checks, what, profile, path)
-            check_calls(checks, what, profile, path)
+            if exported.is_timed(profile):
+                check_calls(checks, what, profile, path)
             check_lines(checks, what, profile, path)
         test_names_of_files(checks, directory)
         test_hostile_names(checks, directory)

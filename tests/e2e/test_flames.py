@@ -133,6 +133,9 @@ def check_profile(checks, what, source, directory):
     else:
         checks.that(plain, f"{what}: nothing is folded")
         check_times(checks, f"{what}, folded", profile, plain, True)
+    if not exported.is_timed(profile):
+        checks.equal(list(views), ["CPU time, sampled"], f"{what}: views")
+        return
     check_times(checks, f"{what}, by line", profile, views["time without callees, by line"], False)
     check_times(checks, f"{what}, by caller", profile, views["time without callees, by caller"], True)
     for loss in profile["losses"]:

@@ -103,7 +103,7 @@ def check_top(checks, what, profile, path):
     """The table of functions, by the unit in which nothing is rounded."""
     for kind, key in (("wall", "total_ns"), ("self", "self_ns"), ("calls", "calls")):
         text = pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-nodefraction=0", "-top")
-        rows = dict((name, float(flat)) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+% .*% +(\S.*)$", text, re.M))
+        rows = dict((name, float(flat)) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.e+-]+% .*% +(\S.*)$", text, re.M))
         for function in profile["functions"]:
             checks.equal(rows.get(function["name"], 0), function[key], f"{what}: -top: {kind} of {function['name']}")
         checks.that(rows or not sum(function[key] for function in profile["functions"]), f"{what}: no rows in {text}")
@@ -166,7 +166,7 @@ def test_go_profile(checks, directory):
     profile = exported.load(exported.export(path, directory / "burn.json"))
     text = pprof(checks, "Go's profile", path, "-sample_index=samples", "-nodefraction=0", "-nodecount=10000", "-top")
     theirs = {name: (int(flat), int(cum)) for flat, cum, name in
-              re.findall(r"^ *(\d+) +[\d.]+% +[\d.]+% +(\d+) +[\d.]+% +(\S.*?)(?: \(inline\))?$", text, re.M)}
+              re.findall(r"^ *(\d+) +[\d.e+-]+% +[\d.e+-]+% +(\d+) +[\d.e+-]+% +(\S.*?)(?: \(inline\))?$", text, re.M)}
     ours = {function["name"]: (function["cpu_samples"], function["cpu_total_samples"]) for function in profile["functions"]}
     checks.equal(ours, theirs, "Go's profile: samples")
     checks.that(ours.get("main.fibonacci", (0, 0))[0] > 5, f"Go's profile: fibonacci has {ours.get('main.fibonacci')}")
@@ -183,7 +183,7 @@ def test_go_profile(checks, directory):
 def read_foreign(checks, path):
     """Own CPU time by function."""
     text = pprof(checks, path.name, path, "-sample_index=cpu", "-unit=ns", "-nodefraction=0", "-nodecount=10000", "-top")
-    return {name: float(flat) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+% .*% +(\S.*?)(?: \(inline\))?$", text, re.M)}
+    return {name: float(flat) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.e+-]+% .*% +(\S.*?)(?: \(inline\))?$", text, re.M)}
 
 
 def test_hostile_names(checks, directory):

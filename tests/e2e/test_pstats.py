@@ -18,7 +18,15 @@ def key_of(function):
         name += f" [timed {function['timed_calls']} of {function['calls']} calls]"
     if function["file"]:
         return (function["file"], function["line"], name)
-    return ("~", 0, f"<{pathlib.Path(function['image']).name} {name}>")
+    return ("~", 0, f"<{pathlib.Path(function['image']).name} {name}>" if function["image"] else f"<{name}>")
+
+
+def times_of(profile, function):
+    """Own and total time: of calls, or else sampled."""
+    if exported.is_timed(profile):
+        return function["self_ns"], function["total_ns"]
+    period = profile["sampling_period_ns"]
+    return function["cpu_samples"] * period, function["cpu_total_samples"] * period
 
 
 def check_numbers(checks, what, profile, stats):
@@ -31,8 +39,9 @@ def check_numbers(checks, what, profile, stats):
         if not checks.that(calls is not None, f"{what}: {key} is missing"):
             continue
         checks.equal((primitive, calls), (function["primitive_calls"], function["calls"]), f"{what}: calls of {key}")
-        checks.that(exported.near(own, function["self_ns"] / 1e9), f"{what}: {key}: own time {own}")
-        checks.that(exported.near(total, function["total_ns"] / 1e9), f"{what}: {key}: total time {total}")
+        own_ns, total_ns = times_of(profile, function)
+        checks.that(exported.near(own, own_ns / 1e9), f"{what}: {key}: own time {own}")
+        checks.that(exported.near(total, total_ns / 1e9), f"{what}: {key}: total time {total}")
         known = [caller for caller in function["callers"] if caller["function"] is not None]
         checks.equal(len(callers), len(known), f"{what}: callers of {key}")
         for caller in known:
@@ -56,26 +65,28 @@ def check_browser(checks, what, path, profile):
     checks.equal(ended.returncode, 0, f"{what}: pstats: {ended.stderr}")
     calls = sum(function["calls"] for function in profile["functions"])
     checks.that(re.search(rf"^ +{calls} function calls", ended.stdout, re.M), f"{what}: no {calls} calls in {ended.stdout}")
-    rows = re.findall(r"^ +(\d+)(?:/(\d+))? +([\d.]+)(?: +[\d.]+)? +([\d.]+)(?: +[\d.]+)? +(\S.*):(\d+)\((.*)\)$",
+    rows = re.findall(r"^ +(\d+)(?:/(\d+))? +([\d.]+)(?: +[\d.]+)? +([\d.]+)(?: +[\d.]+)? +(?:(\S.*):(\d+)\((.*)\)|\{(.*)\})$",
                       ended.stdout.split("was called by")[0], re.M)
     checks.equal(len(rows), len(profile["functions"]), f"{what}: rows of pstats")
     totals = [float(row[3]) for row in rows]
     checks.equal(totals, sorted(totals, reverse=True), f"{what}: cumulative times of pstats")
     by_key = {key_of(function): function for function in profile["functions"]}
-    for calls, primitive, own, total, file, line, name in rows:
-        function = by_key.get((file, int(line), name))
+    for calls, primitive, own, total, file, line, name, sourceless in rows:
+        function = by_key.get((file, int(line), name) if file else ("~", 0, f"<{sourceless}>"))
         if not checks.that(function, f"{what}: pstats has {file}:{line}({name})"):
             continue
         checks.equal((int(calls), int(primitive or calls)), (function["calls"], function["primitive_calls"]), name)
-        checks.that(exported.near(float(own), function["self_ns"] / 1e9, 3), f"{what}: {name}: {own}")
-        checks.that(exported.near(float(total), function["total_ns"] / 1e9, 3), f"{what}: {name}: {total}")
+        own_ns, total_ns = times_of(profile, function)
+        checks.that(exported.near(float(own), own_ns / 1e9, 3), f"{what}: {name}: {own}")
+        checks.that(exported.near(float(total), total_ns / 1e9, 3), f"{what}: {name}: {total}")
 
 
 def check_read_back(checks, what, path, original, directory):
     """What the format holds comes back; report, merge and diff take it."""
     again = exported.load(exported.export(path, directory / "again.json"))
     for before, after in zip(original["functions"], again["functions"]):
-        for key in ("calls", "primitive_calls", "timed_calls", "total_ns", "self_ns"):
+        checks.equal((after["self_ns"], after["total_ns"]), times_of(original, before), f"{what}: read back: {before['name']}")
+        for key in ("calls", "primitive_calls", "timed_calls"):
             if key != "timed_calls" or before["timed_calls"] + before["accounting"]["open"] < before["calls"]:
                 checks.equal(after[key], before[key], f"{what}: read back: {key} of {before['name']}")
     measuring.succeed([measuring.LPROF, "report", path])

@@ -10,10 +10,10 @@
 //
 // Events: ns leaves callees out, so that readers add callees' up to inclusive times; total_ns has
 // them in, line by line, as in line_profiler's table, and needs no adding up; hits; and where the
-// CPU was sampled cpu_ns. A call stands at the line it must have come from, or else at the
-// function's own. Calls from outside of all measured functions, or from callers that were not
-// counted, come from
-// "[not measured]", so that each function's calls and inclusive times are whole.
+// CPU was sampled cpu_ns and cpu_total_ns, alike. A call stands at the line it must have come from,
+// or else at the function's own. Calls from outside of all measured functions, or from callers that
+// were not counted, come from "[not measured]", so that each function's calls and inclusive times
+// are whole. Where nothing was timed, calls are those of sampled stacks, as many as samples.
 //
 // Names are compressed, "(number) name" at first and "(number)" then: a name that itself begins
 // with a bracket would be taken for a number otherwise.
@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "output/call_paths.h"
+#include "output/callgrind_calls.h"
 #include "output/names.h"
 #include "output/notes.h"
 #include "output/text_table.h"
@@ -30,7 +31,7 @@
 struct costs {
 	int64_t ns, total_ns;
 	uint64_t hits;
-	int64_t cpu_ns;
+	int64_t cpu_ns, cpu_total_ns;
 };
 
 struct writer {
@@ -58,7 +59,8 @@ static void put_costs(const struct writer *writer, const struct costs *costs)
 		    costs->ns > 0 ? costs->ns : 0, costs->total_ns > 0 ? costs->total_ns : 0,
 		    costs->hits);
 	if (writer->samples)
-		fprintf(writer->stream, " %" PRId64, costs->cpu_ns);
+		fprintf(
+		    writer->stream, " %" PRId64 " %" PRId64, costs->cpu_ns, costs->cpu_total_ns);
 	fputc('\n', writer->stream);
 }
 
@@ -102,8 +104,9 @@ static void put_function(struct writer *writer, const char *key, size_t index)
 
 static void put_line(const struct writer *writer, const struct profile_line *line)
 {
-	struct costs costs = {
-	    line->self_ns, line->total_ns, line->hits, cpu_ns(writer->profile, line->cpu_samples)};
+	struct costs costs = {line->self_ns, line->total_ns, line->hits,
+	    cpu_ns(writer->profile, line->cpu_samples),
+	    cpu_ns(writer->profile, line->cpu_total_samples)};
 
 	fprintf(writer->stream, "%u", line->line);
 	put_costs(writer, &costs);
@@ -122,90 +125,29 @@ static void put_lines(struct writer *writer, const struct profile_function *func
 	}
 	if (strcmp(file, function->file) != 0)
 		put_name(writer, &writer->files, "fe", function->file);
-	if (rest.self_ns || rest.total_ns || rest.cpu_samples || !function->lines.count)
+	if (rest.self_ns || rest.total_ns || rest.cpu_samples || rest.cpu_total_samples ||
+	    !function->lines.count)
 		put_line(writer, &rest);
 }
 
-/* A caller's calls of one function. */
-struct call {
-	uint32_t caller, callee;
-	uint64_t calls;
-	int64_t total_ns;
-};
-
-struct calls {
-	ARRAY(struct call) list;
-};
-
-static int call_compare(const void *left, const void *right)
-{
-	const struct call *a = left, *b = right;
-
-	if (a->caller != b->caller)
-		return a->caller < b->caller ? -1 : 1;
-	return (a->callee > b->callee) - (a->callee < b->callee);
-}
-
-/*
- * Adds the calls of a function: those of its edges, and the rest as from outside. A function's time
- * is the sum of its lines where these were measured, which differs from that of its calls by what
- * calibration leaves: that goes to the caller with most calls, so that calls add up to the
- * function.
- */
-static int calls_add(struct calls *calls, const struct profile *profile, uint32_t callee)
-{
-	const struct profile_function *function = &profile->functions.items[callee];
-	struct call outside = {PROFILE_NO_FUNCTION, callee, function->calls, function->total_ns};
-	size_t first = calls->list.count, most = first;
-
-	ARRAY_FOREACH (edge, &function->callers) {
-		struct call call = {edge->function, callee, edge->calls, edge->total_ns};
-
-		if (edge->function == PROFILE_NO_FUNCTION || !edge->calls)
-			continue;
-		outside.calls -= edge->calls < outside.calls ? edge->calls : outside.calls;
-		outside.total_ns = profile_sum_ns(outside.total_ns, -edge->total_ns);
-		if (ARRAY_APPEND(&calls->list, call))
-			return -ENOMEM;
-		if (call.calls > calls->list.items[most].calls)
-			most = calls->list.count - 1;
-	}
-	if (outside.calls)
-		return ARRAY_APPEND(&calls->list, outside);
-	if (most < calls->list.count)
-		calls->list.items[most].total_ns =
-		    profile_sum_ns(calls->list.items[most].total_ns, outside.total_ns);
-	return 0;
-}
-
-static int calls_list(const struct profile *profile, struct calls *calls)
-{
-	int error = 0;
-
-	for (uint32_t i = 0; i < profile->functions.count && !error; i++)
-		error = calls_add(calls, profile, i);
-	ARRAY_SORT(&calls->list, call_compare);
-	return error;
-}
-
-static void put_call(struct writer *writer, const struct call *call, uint32_t line)
+static void put_call(struct writer *writer, const struct callgrind_call *call)
 {
 	const struct profile_function *callee = &writer->profile->functions.items[call->callee];
 
 	put_object(writer, "cob", callee);
 	put_name(writer, &writer->files, "cfi", callee->file);
 	put_function(writer, "cfn", call->callee);
-	fprintf(writer->stream, "calls=%" PRIu64 " %u\n%u", call->calls, callee->line, line);
-	put_costs(writer, &(struct costs){.ns = call->total_ns});
+	fprintf(writer->stream, "calls=%" PRIu64 " %u\n%u", call->calls, callee->line, call->line);
+	put_costs(writer, &(struct costs){.ns = call->total_ns,
+			      .cpu_ns = cpu_ns(writer->profile, call->samples)});
 }
 
-static void put_functions(struct writer *writer, const struct calls *calls)
+static void put_functions(struct writer *writer, const struct callgrind_calls *calls)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < writer->profile->functions.count; i++) {
 		const struct profile_function *function = &writer->profile->functions.items[i];
-		const struct profile_line *line = call_path_line(function);
 
 		fputc('\n', writer->stream);
 		put_object(writer, "ob", function);
@@ -213,8 +155,7 @@ static void put_functions(struct writer *writer, const struct calls *calls)
 		put_function(writer, "fn", i);
 		put_lines(writer, function);
 		for (; at < calls->list.count && calls->list.items[at].caller == i; at++)
-			put_call(
-			    writer, &calls->list.items[at], line ? line->line : function->line);
+			put_call(writer, &calls->list.items[at]);
 	}
 	if (at == calls->list.count)
 		return;
@@ -223,7 +164,7 @@ static void put_functions(struct writer *writer, const struct calls *calls)
 	put_name(writer, &writer->files, "fl", "");
 	fprintf(writer->stream, "fn=(%zu) [not measured]\n", writer->profile->functions.count + 1);
 	for (; at < calls->list.count; at++)
-		put_call(writer, &calls->list.items[at], 0);
+		put_call(writer, &calls->list.items[at]);
 }
 
 static int put_note(void *context, const char *sentence)
@@ -244,6 +185,7 @@ static void put_summary(const struct writer *writer)
 		sum.cpu_ns =
 		    profile_sum_ns(sum.cpu_ns, cpu_ns(writer->profile, function->cpu_samples));
 	}
+	sum.cpu_total_ns = sum.cpu_ns;
 	sum.total_ns = sum.ns; /* so that shares are of all time */
 	fputs("summary:", writer->stream);
 	put_costs(writer, &sum);
@@ -265,15 +207,19 @@ static int put_head(struct writer *writer)
 		    command ? command : "?");
 	}
 	error = notes_list(profile, writer->names, writer->shortened, put_note, stream);
+	if (!writer->times)
+		fputs("desc: calls are samples in which they were seen\n", stream);
 	fputs("positions: line\n", stream);
 	if (writer->times)
 		fputs("event: ns : Time (ns)\nevent: total_ns : Time with callees (ns)\n"
 		      "event: hits : Hits\n",
 		    stream);
 	if (writer->samples)
-		fputs("event: cpu_ns : Sampled CPU time (ns)\n", stream);
+		fputs("event: cpu_ns : Sampled CPU time (ns)\n"
+		      "event: cpu_total_ns : Sampled CPU time with callees (ns)\n",
+		    stream);
 	fprintf(stream, "events:%s%s\n", writer->times ? " ns total_ns hits" : "",
-	    writer->samples ? " cpu_ns" : "");
+	    writer->samples ? " cpu_ns cpu_total_ns" : "");
 	put_summary(writer);
 	return error;
 }
@@ -291,15 +237,18 @@ int output_write_callgrind(const struct profile *profile, FILE *stream,
 	    .samples = profile->sampling_period_ns,
 	};
 	CLEANUP_FREE char *body = NULL;
-	struct calls calls = {0};
+	struct callgrind_calls calls = {0};
 	size_t size = 0;
-	int error = names && named ? calls_list(profile, &calls) : -ENOMEM;
+	int error = names && named ? 0 : -ENOMEM;
 
 	(void)options;
 	(void)failure;
 	writer.times = !writer.samples;
 	ARRAY_FOREACH (function, &profile->functions)
 		writer.times = writer.times || function->calls || function->total_ns;
+	if (!error)
+		error = writer.times ? callgrind_calls_count(profile, &calls)
+				     : callgrind_calls_sample(profile, &calls);
 	if (!error && !(writer.stream = open_memstream(&body, &size)))
 		error = -ENOMEM;
 	if (!error)
@@ -310,7 +259,7 @@ int output_write_callgrind(const struct profile *profile, FILE *stream,
 	error = error ? error : put_head(&writer);
 	if (!error)
 		fwrite(body, 1, size, stream);
-	ARRAY_FREE(&calls.list);
+	callgrind_calls_fini(&calls);
 	text_table_fini(&writer.files);
 	text_table_fini(&writer.objects);
 	return error ? error : writer.error;

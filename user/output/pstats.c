@@ -4,6 +4,7 @@
 // with callers
 //	{(file, line, function): (calls, primitive calls, self seconds, total seconds)}
 // whose first two stand the other way round. A function without source is ('~', 0, '<image name>').
+// Where nothing was timed, times are sampled CPU time, and calls are not known.
 // pstats refuses an empty dict, so that a profile without functions has a row which says so.
 #include "output/output.h"
 
@@ -17,8 +18,8 @@ struct writer {
 	const struct profile *profile;
 	const struct names *names;
 	FILE *stream;
-	int error;
 	uint64_t shortened;
+	bool timed; /* or else times are sampled CPU time */
 };
 
 static void put_u32(const struct writer *writer, uint32_t number)
@@ -130,6 +131,13 @@ static int put_callers(struct writer *writer, const struct profile_function *fun
 	return error;
 }
 
+static int64_t cpu_ns(const struct profile *profile, uint64_t samples)
+{
+	int64_t ns;
+
+	return __builtin_mul_overflow(samples, profile->sampling_period_ns, &ns) ? INT64_MAX : ns;
+}
+
 static int put_function(struct writer *writer, size_t index)
 {
 	const struct profile_function *function = &writer->profile->functions.items[index];
@@ -138,8 +146,10 @@ static int put_function(struct writer *writer, size_t index)
 	put_tuple(writer, 5);
 	put_integer(writer, function->primitive_calls);
 	put_integer(writer, function->calls);
-	put_seconds(writer, function->self_ns);
-	put_seconds(writer, function->total_ns);
+	put_seconds(writer,
+	    writer->timed ? function->self_ns : cpu_ns(writer->profile, function->cpu_samples));
+	put_seconds(writer, writer->timed ? function->total_ns
+					  : cpu_ns(writer->profile, function->cpu_total_samples));
 	return error ? error : put_callers(writer, function);
 }
 
@@ -168,6 +178,8 @@ int output_write_pstats(const struct profile *profile, FILE *stream,
 
 	(void)options;
 	(void)failure;
+	ARRAY_FOREACH (function, &profile->functions)
+		writer.timed = writer.timed || function->calls || function->total_ns;
 	fputc('{', stream);
 	for (size_t i = 0; i < profile->functions.count && !error; i++)
 		error = put_function(&writer, i);
