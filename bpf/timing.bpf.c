@@ -180,8 +180,11 @@ static __always_inline struct thread *hit_begin(
 	struct thread *thread;
 	bool target;
 
-	if (!settings.gate)
+	if (!settings.gate) { /* the hit cost what it costs all the same */
+		if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope))
+			count_class(cost_class);
 		return NULL;
+	}
 	task = (struct task_struct *)bpf_get_current_task_btf();
 	thread = thread_get(task, site->scope, &target);
 	if (!target)

@@ -88,7 +88,8 @@ static void test_json_text(void **state)
 	check_contains(text,
 	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
 	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"share_of_cpu\": "
-	    "0.00405, \"bystander_hits\": 4, \"cpu_samples\": 1}");
+	    "0.00405, \"bystander_hits\": 4, \"cpu_samples\": 1, \"budget\": {\"share\": "
+	    "0.02, \"state\": \"sliced\", \"stood_ns\": 1200000, \"slices\": 3}}");
 }
 
 /* The example that the schema, the fuzzer and the tests of commands use. */

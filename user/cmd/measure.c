@@ -16,8 +16,6 @@ int measure_check(
 {
 	struct features features;
 
-	if (options->budget_percent > 0)
-		log_warning("--budget is not enforced by this version; lower --rate to pay less");
 	ARRAY_FOREACH (output, &options->outputs)
 		if (!output_format_for(*output, failure))
 			return -EINVAL;
@@ -73,6 +71,7 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 
 	if (!measurement)
 		return failure_set(failure, ENOMEM, "out of memory");
+	measurement->budget_percent = options->budget_percent;
 	request.marked = marked;
 	request.sampled = is_sampled(options);
 	progress_init(&measurement->progress);
@@ -92,17 +91,17 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 int measure_activate(struct measurement *measurement, struct failure *failure)
 {
 	engine_activate(measurement->engine);
+	budget_open(&measurement->budget, measurement->budget_percent, measurement->engine);
 	return measurement->sampler ? cpu_sampler_activate(measurement->sampler, failure) : 0;
 }
 
-void measure_tick(void *context)
+static void watch_images(struct measurement *measurement)
 {
-	struct measurement *measurement = context;
 	struct failure failure = {0};
 	pid_array pids = {0};
 	uint32_t changes;
 
-	if (measurement->switched)
+	if (measurement->switched || !measurement->target->plan->watches_images)
 		return;
 	(void)engine_watch_images(measurement->engine, 0, &failure); /* again at the next tick */
 	failure_clear(&failure);
@@ -119,6 +118,28 @@ void measure_tick(void *context)
 	ARRAY_FREE(&pids);
 }
 
+static void measure_tick(void *context)
+{
+	struct measurement *measurement = context;
+	struct failure failure = {0};
+
+	int error;
+
+	watch_images(measurement);
+	error = budget_tick(&measurement->budget, measurement->engine, &failure);
+	if (error && error != -ESRCH && !measurement->stuck)
+		log_warning("%s: probes that the budget took away do not come back", failure.text);
+	measurement->stuck = error;
+	failure_clear(&failure);
+}
+
+void (*measure_needs_tick(const struct measurement *measurement))(void *)
+{
+	return measurement->target->plan->watches_images || measurement->budget_percent > 0
+		   ? measure_tick
+		   : NULL;
+}
+
 int measure_finish(
     struct measurement *measurement, struct profile **ret_profile, struct failure *failure)
 {
@@ -130,6 +151,8 @@ int measure_finish(
 	engine_stop(measurement->engine);
 	progress_step(&measurement->progress, "Looking up samples", 0, 0);
 	error = engine_drain(measurement->engine, ret_profile, failure);
+	if (!error)
+		budget_close(&measurement->budget, measurement->engine, &(*ret_profile)->cost);
 	if (!error && measurement->sampler)
 		error = cpu_sampler_drain(measurement->sampler, *ret_profile, failure);
 	progress_end(&measurement->progress);

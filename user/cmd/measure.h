@@ -12,6 +12,7 @@
 #include "collect/cpu_sampler.h"
 #include "collect/engine.h"
 #include "model/profile.h"
+#include "collect/budget.h"
 #include "target/target_plan.h"
 
 struct measurement {
@@ -20,6 +21,9 @@ struct measurement {
 	struct cpu_sampler *sampler; /* NULL: CPU time is not sampled */
 	struct progress progress;
 	bool switched; /* to exit sites, because of images that came later */
+	double budget_percent;
+	struct budget budget;
+	bool stuck; /* probes that were taken away did not come back, which has been said */
 };
 
 /* Says what can be known to be wrong before anything is started, and what the plan must know. */
@@ -35,10 +39,11 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 int measure_activate(struct measurement *measurement, struct failure *failure);
 
 /*
- * To be called often while measuring, with the measurement: looks at images that targets loaded
- * since, and takes to exit sites if one of them may unwind the stack.
+ * What is to be called some dozen times a second while measuring, with the measurement, or NULL:
+ * looks at images that targets loaded since, and takes to exit sites if one of them may unwind the
+ * stack; holds the budget.
  */
-void measure_tick(void *measurement);
+void (*measure_needs_tick(const struct measurement *measurement))(void *);
 
 /* Detaches and gives what was measured. */
 int measure_finish(

@@ -200,7 +200,7 @@ static const struct measure_option {
     {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
     {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",
-	"the most that probes may cost (not enforced by this version)",
+	"the most that probes may cost, of one CPU; above it\nthey stand for slices of time only",
 	"a percentage above 0, such as 2"},
     {0, "exit", required_argument, ALL, take_exit, "--exit HOW",
 	"see a function end by auto, return (return probes) or\nsites (each of its exits)",

@@ -20,8 +20,8 @@ static int measure_command(const struct measure_options *options, const struct p
 	if (error)
 		return error;
 	(void)spawn_release(spawn, NULL); /* if it was killed meanwhile, waiting tells */
-	error = spawn_wait(spawn, measurement->target->plan->watches_images ? measure_tick : NULL,
-	    measurement, ret_status, failure);
+	error =
+	    spawn_wait(spawn, measure_needs_tick(measurement), measurement, ret_status, failure);
 	if (!error)
 		error = measure_finish(measurement, &profile, failure);
 	if (error)

@@ -375,22 +375,11 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 	return 0;
 }
 
-static int close_links(void *given)
-{
-	struct attachment *attachment = given;
-
-	ARRAY_FOREACH (link, &attachment->multi_links)
-		close(*link);
-	ARRAY_FOREACH (link, &attachment->perf_links)
-		close(*link);
-	attachment->multi_links.count = attachment->perf_links.count = 0;
-	return 0;
-}
-
 void attach_close(struct attachment *attachment)
 {
-	if (attachment->multi_links.count || attachment->perf_links.count)
-		shelter_call(close_links, attachment);
+	shelter_close(attachment->multi_links.items, attachment->multi_links.count);
+	shelter_close(attachment->perf_links.items, attachment->perf_links.count);
+	attachment->multi_links.count = attachment->perf_links.count = 0;
 }
 
 void attach_free(struct attachment *attachment)

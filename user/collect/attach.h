@@ -61,7 +61,7 @@ int attach_choose(const struct features *features, enum attach_method wanted,
 int attach_open(const struct plan *plan, const struct attach_options *options,
     struct attachment **ret_attachment, struct failure *failure);
 
-/* Detaches, multi links first: one grace period each, however many sites. Refusals stay. */
+/* Detaches. Refusals stay. */
 void attach_close(struct attachment *attachment);
 
 /* Detaches what still is attached. */

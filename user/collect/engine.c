@@ -16,6 +16,7 @@
 
 #include "collect/calibrate.h"
 #include "collect/drain.h"
+#include "collect/function_sums.h"
 #include "collect/engine_state.h"
 #include "collect/libbpf_log.h"
 
@@ -340,7 +341,19 @@ int engine_wake(struct engine *engine, struct failure *failure)
 void engine_activate(struct engine *engine)
 {
 	engine_set_started(engine, (int64_t)clock_ns(CLOCK_REALTIME));
-	__atomic_store_n(&engine->kernel.settings->gate, 1, __ATOMIC_SEQ_CST);
+	engine->openings = 1;
+	__atomic_store_n(&engine->kernel.settings->gate, engine->openings, __ATOMIC_SEQ_CST);
+}
+
+uint64_t engine_overhead_ns(const struct engine *engine)
+{
+	const struct costs *costs = &engine->costs;
+	uint64_t hits[COST_CLASSES], overhead = 0;
+
+	function_sums_hits(&engine->counters, engine->fill.sites, hits);
+	for (int class = 0; class < COST_CLASSES; class ++)
+		overhead += hits[class] * (costs->before_ns[class] + costs->after_ns[class]);
+	return overhead;
 }
 
 int64_t engine_started(const struct engine *engine)

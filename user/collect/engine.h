@@ -141,6 +141,16 @@ void engine_visit_targets(const struct engine *engine,
 /* What a hit of a site of this class costs on this machine, 0: not measured. */
 uint64_t engine_price_ns(const struct engine *engine, enum cost_class class);
 
+/* What all hits so far cost, in ns: a quick sum, for who looks often. 0: not calibrated. */
+uint64_t engine_overhead_ns(const struct engine *engine);
+
+/*
+ * Takes all probes away for a while, and brings them back. Calls that ran when they went have ended
+ * for the accounts (unwound); what happens meanwhile is not seen.
+ */
+void engine_pause(struct engine *engine);
+int engine_resume(struct engine *engine, struct failure *failure);
+
 /* Starts the part's counters from zero; calls that run are calls of the new time. */
 int engine_reset_part(struct engine *engine, uint32_t part, struct failure *failure);
 

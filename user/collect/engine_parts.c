@@ -408,6 +408,41 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 		attach_close(*watch);
 }
 
+void engine_pause(struct engine *engine)
+{
+	__atomic_store_n(&engine->kernel.settings->gate, 0, __ATOMIC_SEQ_CST);
+	ARRAY_FOREACH (part, &engine->parts) {
+		if ((*part)->attachment)
+			attach_close((*part)->attachment);
+		if ((*part)->exits)
+			attach_close((*part)->exits);
+	}
+}
+
+static int resume_part(struct engine *engine, struct part *part, struct failure *failure)
+{
+	struct attach_options options = attaching(engine, part);
+	int error = attach_sites(engine, part, failure);
+
+	if (error || !part->exits)
+		return error;
+	options.standby = true;
+	attach_free(TAKE(part->exits));
+	return attach_open(part->plan, &options, &part->exits, failure);
+}
+
+int engine_resume(struct engine *engine, struct failure *failure)
+{
+	ARRAY_FOREACH (part, &engine->parts) {
+		int error = (*part)->live ? resume_part(engine, *part, failure) : 0;
+
+		if (error)
+			return error;
+	}
+	__atomic_store_n(&engine->kernel.settings->gate, ++engine->openings, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes)
 {
 	*ret_changes = engine->kernel.settings->image_changes;

@@ -34,6 +34,7 @@ struct engine {
 	uint32_t next_scope;
 	ARRAY(struct engine_target) targets; /* ever added, each process once */
 	int64_t started_ns;                  /* CLOCK_REALTIME */
+	uint32_t openings;                   /* of the gate: its number while it is open */
 	uint64_t activated_ns;               /* CLOCK_MONOTONIC, 0: not yet */
 	uint64_t stopped_ns;                 /* 0: not yet */
 };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 
@@ -154,6 +155,25 @@ int function_sums_read(const struct counters *counters, uint32_t function_count,
 			ret_sums->hits[COST_RETURN] += functions[at].exits;
 	}
 	return 0;
+}
+
+void function_sums_hits(
+    const struct counters *counters, uint32_t sites, uint64_t ret_hits[COST_CLASSES])
+{
+	struct shard_counters rest;
+
+	counters_shards(counters, &rest);
+	memcpy(ret_hits, rest.hits, sizeof(rest.hits));
+	for (uint32_t at = 0; at < sites; at++) {
+		const volatile struct site *site = &counters->sites[at];
+		const uint64_t hits = counters_site_hits(counters, at);
+
+		if (site->cost < COST_CLASSES)
+			ret_hits[site->cost] += hits;
+		if (site->roles & SITE_RETURN && site->function < counters->function_count &&
+		    FUNCTION_COUNTS_RETURNS(counters->functions[site->function].flags))
+			ret_hits[COST_RETURN] += hits;
+	}
 }
 
 void function_sums_free(struct function_sums_all *sums)

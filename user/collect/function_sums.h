@@ -33,6 +33,11 @@ struct function_sums_all {
 /* Of the first ids, those in use: the tables' rest is never touched. 0 or -errno. */
 int function_sums_read(const struct counters *counters, uint32_t function_count, uint32_t sites,
     struct function_sums_all *ret_sums);
+
+/* All hits by class; returns that are still awaited are among them. */
+void function_sums_hits(
+    const struct counters *counters, uint32_t sites, uint64_t ret_hits[COST_CLASSES]);
+
 void function_sums_free(struct function_sums_all *sums);
 
 #endif

@@ -12,7 +12,15 @@
 #ifndef LPROF_COLLECT_SHELTER_H
 #define LPROF_COLLECT_SHELTER_H
 
+#include <stddef.h>
+
 /* What `function(argument)` returns. It must not depend on being this very process (getpid). */
 int shelter_call(int (*function)(void *), void *argument);
+
+/*
+ * Closes links, at once as many as is good: the kernel lets each wait for all programs that run,
+ * but waits of several at a time are over together.
+ */
+void shelter_close(const int *descriptors, size_t count);
 
 #endif

@@ -137,6 +137,21 @@ static int read_host(struct json_reader *reader, const struct json_place *docume
 	return 0;
 }
 
+static int read_budget(const struct json_place *cost, struct profile_budget *budget)
+{
+	struct json_place member;
+	int error;
+
+	if (!json_member(cost, "budget", &member))
+		return 0;
+	if ((error = json_expect(&member, json_type_object)) ||
+	    (error = json_get_real(&member, "share", 0, 1e6, &budget->share)) ||
+	    (error = json_get_unsigned(&member, "stood_ns", &budget->stood_ns)) ||
+	    (error = json_get_unsigned(&member, "slices", &budget->slices)))
+		return error;
+	return 0;
+}
+
 static int read_cost(struct json_reader *reader, const struct json_place *document)
 {
 	struct profile_cost *cost = &reader->profile->cost;
@@ -150,7 +165,8 @@ static int read_cost(struct json_reader *reader, const struct json_place *docume
 	    (error = json_get_unsigned(&member, "overhead_ns", &cost->overhead_ns)) ||
 	    (error = json_get_real(&member, "share_of_cpu", 0, 1e9, &cost->share_of_cpu)) ||
 	    (error = json_get_unsigned(&member, "bystander_hits", &cost->bystander_hits)) ||
-	    (error = json_get_unsigned(&member, "cpu_samples", &cost->cpu_samples)))
+	    (error = json_get_unsigned(&member, "cpu_samples", &cost->cpu_samples)) ||
+	    (error = read_budget(&member, &cost->budget)))
 		return error;
 	if (!json_member(&member, "per_hit_ns", &per_hit))
 		return 0;

@@ -109,6 +109,13 @@ struct profile_stack {
 	uint64_t cpu_samples;
 };
 
+/* How the probes' cost was held down. */
+struct profile_budget {
+	double share;      /* of one CPU; 0: there was none */
+	uint64_t stood_ns; /* how long the probes stood: what was counted is of that time */
+	uint64_t slices;   /* how often they went; 0: they always stood */
+};
+
 struct profile_cost {
 	uint64_t hits;
 	uint64_t overhead_ns; /* hits times their calibrated cost */
@@ -117,6 +124,7 @@ struct profile_cost {
 	double share_of_cpu;     /* overhead / duration: 1.0 is one CPU */
 	uint64_t bystander_hits; /* in processes that were not targets */
 	uint64_t cpu_samples;    /* taken in the handling of probes */
+	struct profile_budget budget;
 };
 
 /* Something the plan could not or did not probe, for the report's footnotes. */

@@ -352,6 +352,24 @@ static int merge_losses(struct merge *merge)
 	return 0;
 }
 
+/* After the durations were added. Where there was no budget the probes stood all the time. */
+static void merge_budget(const struct merge *merge)
+{
+	const uint64_t more_ns = merge->more->duration_ns;
+	const struct profile_budget *more = &merge->more->cost.budget;
+	struct profile_budget *budget = &merge->sum->cost.budget;
+
+	if (budget->share <= 0 && more->share <= 0)
+		return;
+	if (budget->share <= 0)
+		budget->stood_ns = merge->sum->duration_ns - more_ns;
+	budget->stood_ns =
+	    profile_sum(budget->stood_ns, more->share > 0 ? more->stood_ns : more_ns);
+	budget->slices = profile_sum(budget->slices, more->slices);
+	if (more->share > budget->share)
+		budget->share = more->share;
+}
+
 /* After the durations were added. */
 static void merge_cost(const struct merge *merge)
 {
@@ -370,6 +388,7 @@ static void merge_cost(const struct merge *merge)
 	cost->cpu_samples = profile_sum(cost->cpu_samples, samples_of(merge, more->cpu_samples));
 	cost->share_of_cpu =
 	    sum->duration_ns ? (double)cost->overhead_ns / (double)sum->duration_ns : 0;
+	merge_budget(merge);
 }
 
 static int merge_head(const struct merge *merge)

@@ -228,6 +228,18 @@ static void write_losses(struct json_stream *json, const struct profile *profile
 	json_close(json);
 }
 
+static void write_budget(struct json_stream *json, const struct profile_budget *budget)
+{
+	if (budget->share <= 0)
+		return;
+	json_open(json, "budget", '{', JSON_COMPACT);
+	json_real(json, "share", budget->share);
+	json_text(json, "state", budget->slices ? "sliced" : "full");
+	json_unsigned(json, "stood_ns", budget->stood_ns);
+	json_unsigned(json, "slices", budget->slices);
+	json_close(json);
+}
+
 static void write_cost(struct json_stream *json, const struct profile_cost *cost)
 {
 	json_open(json, "cost", '{', JSON_COMPACT);
@@ -241,6 +253,7 @@ static void write_cost(struct json_stream *json, const struct profile_cost *cost
 	json_real(json, "share_of_cpu", cost->share_of_cpu);
 	json_unsigned(json, "bystander_hits", cost->bystander_hits);
 	json_unsigned(json, "cpu_samples", cost->cpu_samples);
+	write_budget(json, &cost->budget);
 	json_close(json);
 }
 

@@ -44,12 +44,33 @@ static void print_probes(const struct profile *profile, FILE *stream)
 		    cost->bystander_hits);
 }
 
+static void print_budget(const struct profile *profile, FILE *stream)
+{
+	const struct profile_budget *budget = &profile->cost.budget;
+	double stood;
+
+	if (budget->share <= 0)
+		return;
+	fprintf(stream, "Budget: %.3g%% of one CPU.", 100 * budget->share);
+	if (!budget->slices || !budget->stood_ns || !profile->duration_ns) {
+		fputs(" It was kept with the probes in place all the time.\n", stream);
+		return;
+	}
+	stood = (double)budget->stood_ns / (double)profile->duration_ns;
+	fprintf(stream,
+	    " To keep it the probes were in place for %.3g%% of the time, in %" PRIu64
+	    " slices. All counts and times are of that time; in all there were at least %.3g times "
+	    "as many.\n",
+	    100 * stood, budget->slices + 1, 1 / stood);
+}
+
 void report_cost(const struct profile *profile, FILE *stream)
 {
 	const char *title = "Not measured:\n";
 
 	if (profile->cost.hits)
 		print_probes(profile, stream);
+	print_budget(profile, stream);
 	for (int loss = 0; loss < LOSS_COUNT; loss++) {
 		if (!profile->losses[loss])
 			continue;
