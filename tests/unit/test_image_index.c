@@ -361,6 +361,11 @@ static void test_traits(void **state)
 	assert_int_equal(shell("objcopy --rename-section .gcc_except_table=.other u.so v.so"), 0);
 	CLEANUP(image_index_free_p) struct image_index *by_symbol = index_of("v.so");
 	assert_int_equal(by_symbol->traits, IMAGE_UNWINDS);
+	write_text("p.c", "int main(void)\n{\n	return 0;\n}\n");
+	assert_int_equal(
+	    shell("gcc -O0 -pg p.c -o p"), 0); /* mcount() looks at its callers' frames */
+	CLEANUP(image_index_free_p) struct image_index *profiled = index_of("p");
+	assert_int_equal(profiled->traits, IMAGE_UNWINDS);
 }
 
 static void test_marks(void **state)
