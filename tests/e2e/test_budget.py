@@ -6,6 +6,8 @@ A program that calls measured functions without a pause would stand still under 
 without a budget. With one it computes the same, nearly as fast; a program that costs less than the budget is
 measured to the last call.
 """
+import json
+import subprocess
 import sys
 import time
 
@@ -65,6 +67,31 @@ def test_kept(checks, program):
         checks.equal(function["calls"], 50 * CALLS[name], f"calls of {name}")
 
 
+def test_price(checks, program):
+    """What a second foretells is what probes cost then; where the budget ended it early, too."""
+    factors = []
+    for options in (["-f", "request"], SPECS):
+        for _ in range(TRIES):
+            target = subprocess.Popen([program, "100000000000"], stdout=subprocess.DEVNULL)
+            try:
+                pid = str(target.pid)
+                told = json.loads(measuring.succeed([measuring.LPROF, "plan", "--price", "--json", "-p", pid, *options]).stdout)
+                with measuring.scratch() as directory:
+                    path = f"{directory}/x.json"
+                    measuring.succeed([measuring.LPROF, "record", "-p", pid, "-d", "1s", *options, "-o", path])
+                    cost = json.loads(open(path, encoding="utf-8").read())["cost"]["share_of_cpu"]
+            finally:
+                target.kill()
+                target.wait()
+            factors.append(told["share_of_cpu"] / cost)
+            print(f"price of {options[1::2]}: {100 * told['share_of_cpu']:.1f}%, cost {100 * cost:.1f}%")
+            if 1 / 1.5 < factors[-1] < 1.5:
+                break
+        checks.that(1 / 1.5 < factors[-1] < 1.5, f"price beside cost: {factors}")
+        names = {row["function"] for row in told["functions"]}
+        checks.equal(names, set(options[1::2]), "functions with a price")
+
+
 def main():
     measuring.need_measuring()
     checks = measuring.Checks()
@@ -72,6 +99,7 @@ def main():
     test_spent(checks, program)
     test_without(checks, program)
     test_kept(checks, program)
+    test_price(checks, program)
     checks.finish(20, "the budget")
 
 

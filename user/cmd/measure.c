@@ -11,6 +11,9 @@
 #include "output/output.h"
 #include "output/report.h"
 
+#define WARN_SHARE    0.05 /* of one CPU */
+#define WARN_AFTER_NS 1000000000
+
 int measure_check(
     const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure)
 {
@@ -118,7 +121,19 @@ static void watch_images(struct measurement *measurement)
 	ARRAY_FREE(&pids);
 }
 
-static void measure_tick(void *context)
+/* Once, where no budget was asked for. */
+static void warn_of_cost(struct measurement *measurement)
+{
+	const double share = budget_spent(&measurement->budget, measurement->engine, WARN_AFTER_NS);
+
+	if (measurement->dear || measurement->budget_percent > 0 || share < WARN_SHARE)
+		return;
+	measurement->dear = true;
+	log_warning("the probes cost %.0f%% of one CPU: with --budget they cost what you allow",
+	    100 * share);
+}
+
+void measure_tick(void *context)
 {
 	struct measurement *measurement = context;
 	struct failure failure = {0};
@@ -126,18 +141,12 @@ static void measure_tick(void *context)
 	int error;
 
 	watch_images(measurement);
+	warn_of_cost(measurement);
 	error = budget_tick(&measurement->budget, measurement->engine, &failure);
 	if (error && error != -ESRCH && !measurement->stuck)
 		log_warning("%s: probes that the budget took away do not come back", failure.text);
 	measurement->stuck = error;
 	failure_clear(&failure);
-}
-
-void (*measure_needs_tick(const struct measurement *measurement))(void *)
-{
-	return measurement->target->plan->watches_images || measurement->budget_percent > 0
-		   ? measure_tick
-		   : NULL;
 }
 
 int measure_finish(

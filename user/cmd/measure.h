@@ -23,6 +23,7 @@ struct measurement {
 	bool switched; /* to exit sites, because of images that came later */
 	double budget_percent;
 	struct budget budget;
+	bool dear;  /* that they cost much has been said */
 	bool stuck; /* probes that were taken away did not come back, which has been said */
 };
 
@@ -39,11 +40,11 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 int measure_activate(struct measurement *measurement, struct failure *failure);
 
 /*
- * What is to be called some dozen times a second while measuring, with the measurement, or NULL:
- * looks at images that targets loaded since, and takes to exit sites if one of them may unwind the
- * stack; holds the budget.
+ * To be called some dozen times a second while measuring, with the measurement: looks at images
+ * that targets loaded since, and takes to exit sites if one of them may unwind the stack; holds the
+ * budget, or says that much is spent where there is none.
  */
-void (*measure_needs_tick(const struct measurement *measurement))(void *);
+void measure_tick(void *measurement);
 
 /* Detaches and gives what was measured. */
 int measure_finish(

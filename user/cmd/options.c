@@ -72,6 +72,13 @@ static int take_rate(struct parser *parser, const char *value)
 	return result;
 }
 
+static int take_price(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->options->price = true;
+	return 0;
+}
+
 static int take_budget(struct parser *parser, const char *value)
 {
 	return parse_percent(value, &parser->options->budget_percent);
@@ -202,6 +209,8 @@ static const struct measure_option {
     {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",
 	"the most that probes may cost, of one CPU; above it\nthey stand for slices of time only",
 	"a percentage above 0, such as 2"},
+    {0, "price", no_argument, OPTIONS_PLAN, take_price, "--price",
+	"attach for a second, and say what that costs the processes", NULL},
     {0, "exit", required_argument, ALL, take_exit, "--exit HOW",
 	"see a function end by auto, return (return probes) or\nsites (each of its exits)",
 	"auto, return or sites"},

@@ -37,6 +37,7 @@ struct measure_options {
 	const char *image;           /* --image */
 	bool marked;                 /* --marked, for lprofd: a request without specs is of marks */
 	enum attach_method method;   /* --attach, for tests */
+	bool price;                  /* --price */
 	bool json;
 	char **operands; /* run: the command and its arguments; plan: the image, if any. NULL behind
 			    them */

@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/price.h"
 #include "collect/attach.h"
 #include "collect/calibrate.h"
 #include "collect/features.h"
@@ -334,6 +335,8 @@ static int plan(const struct measure_options *options)
 
 	if (!options->pids.count && !options->operand_count)
 		return cmd_misused("plan", options->json, "name an image or, with -p, a process");
+	if (options->price)
+		return price(options);
 	features_detect(&features);
 	error = open_target(options, &features, &target, &failure);
 	if (!error)

@@ -57,7 +57,7 @@ static int measure_processes(const struct measure_options *options,
 	error = measure_activate(measurement, failure);
 	if (error)
 		return error;
-	waiting.tick = measure_needs_tick(measurement);
+	waiting.tick = measure_tick;
 	waiting.alive = options->follow ? targets_alive : NULL;
 	waiting.context = measurement;
 	error = watch_wait(watch, &waiting, failure);

@@ -29,6 +29,17 @@ void budget_open(struct budget *budget, double percent, const struct engine *eng
 	    .standing = true,
 	};
 	budget->credit_ns = budget->credit_max_ns;
+	budget->began_ns = budget->seen_ns;
+	budget->began_charged_ns = budget->charged_ns;
+}
+
+double budget_spent(const struct budget *budget, const struct engine *engine, uint64_t least_ns)
+{
+	const uint64_t passed = now_ns() - budget->began_ns;
+
+	if (passed < least_ns)
+		return 0;
+	return (double)(engine_overhead_ns(engine) - budget->began_charged_ns) / (double)passed;
 }
 
 static void settle(struct budget *budget, const struct engine *engine)

@@ -21,6 +21,7 @@ struct budget {
 	double share; /* of one CPU; 0: unlimited */
 	int64_t credit_ns, credit_max_ns;
 	double load; /* what the probes cost while they stood last, as a share of one CPU */
+	uint64_t began_ns, began_charged_ns;
 	uint64_t seen_ns, charged_ns; /* up to where the account is kept: time, cost */
 	bool standing;
 	uint64_t stood_ns; /* in slices that are over, and in this one up to seen_ns */
@@ -32,6 +33,9 @@ void budget_open(struct budget *budget, double percent, const struct engine *eng
 
 /* To be called some dozen times a second; takes up to a tenth of one, the length of a slice. */
 int budget_tick(struct budget *budget, struct engine *engine, struct failure *failure);
+
+/* What the probes cost since measuring began, as a share of one CPU; 0 before `least_ns` passed. */
+double budget_spent(const struct budget *budget, const struct engine *engine, uint64_t least_ns);
 
 /* As measuring ends: what the profile tells of it. */
 void budget_close(struct budget *budget, const struct engine *engine, struct profile_cost *cost);

@@ -141,6 +141,15 @@ void engine_visit_targets(const struct engine *engine,
 /* What a hit of a site of this class costs on this machine, 0: not measured. */
 uint64_t engine_price_ns(const struct engine *engine, enum cost_class class);
 
+/* What measuring one function cost. */
+struct engine_cost {
+	uint64_t calls, hits, cost_ns;
+};
+
+/* Of each of a part's functions; hits that no site counts are shared out by cost. */
+void engine_function_costs(
+    const struct engine *engine, uint32_t part, struct engine_cost *ret_costs);
+
 /* What all hits so far cost, in ns: a quick sum, for who looks often. 0: not calibrated. */
 uint64_t engine_overhead_ns(const struct engine *engine);
 

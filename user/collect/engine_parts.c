@@ -408,6 +408,49 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 		attach_close(*watch);
 }
 
+static uint32_t function_of(const struct plan_site *site)
+{
+	if (site->function == NO_FUNCTION && site->charge_count)
+		return site->charges[0].function;
+	return site->function;
+}
+
+static void add_site_cost(
+    const struct engine *engine, const struct part *part, uint32_t at, struct engine_cost *costs)
+{
+	const struct plan_site *site = &part->plan->sites.items[at];
+	const uint64_t hits = counters_site_hits(&engine->counters, part->place.sites + at);
+	const uint32_t function = function_of(site);
+
+	if (function >= part->plan->functions.count || site->cost >= COST_CLASSES)
+		return;
+	costs[function].hits += hits;
+	costs[function].cost_ns += hits * engine_price_ns(engine, site->cost);
+	if (site->roles & SITE_ENTRY)
+		costs[function].calls += hits;
+	if (!(site->roles & SITE_RETURN))
+		return;
+	costs[function].hits += hits;
+	costs[function].cost_ns += hits * engine_price_ns(engine, COST_RETURN);
+}
+
+void engine_function_costs(const struct engine *engine, uint32_t at, struct engine_cost *ret_costs)
+{
+	const struct part *part = engine->parts.items[at];
+	const size_t count = part->plan->functions.count;
+	const double all = (double)engine_overhead_ns(engine);
+	double known = 0;
+
+	memset(ret_costs, 0, count * sizeof(*ret_costs));
+	for (uint32_t site = 0; site < part->plan->sites.count; site++)
+		add_site_cost(engine, part, site, ret_costs);
+	for (size_t function = 0; function < count; function++)
+		known += (double)ret_costs[function].cost_ns;
+	for (size_t function = 0; function < count && known > 0; function++)
+		ret_costs[function].cost_ns =
+		    (uint64_t)((double)ret_costs[function].cost_ns * all / known);
+}
+
 void engine_pause(struct engine *engine)
 {
 	__atomic_store_n(&engine->kernel.settings->gate, 0, __ATOMIC_SEQ_CST);
