@@ -9,13 +9,16 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "capacities.h"
+#include "thread.bpf.h"
 #include "unwind.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define BREAKPOINT 0xcc
-#define USER_MODE  3 /* privilege level in the code segment's selector */
+#define BREAKPOINT      0xcc
+#define INSTRUCTION_MAX 15
+#define LATE_NS         1200 /* that the kernel takes to leave a probe, beyond what was calibrated */
+#define INT64_MAX       0x7fffffffffffffffll
+#define USER_MODE       3 /* privilege level in the code segment's selector */
 
 volatile __u32 gate SEC(".data.sampling"); /* 0: samples are ignored */
 
@@ -82,33 +85,16 @@ static __always_inline void count_leaf(__u64 place)
 	count(SAMPLING_LEAF_ONLY);
 }
 
-struct hashing {
-	__u64 hash;
-};
-
-static int hash_place(__u32 at, void *context)
-{
-	struct hashing *hashing = context;
-	struct walk *walk = walk_now();
-
-	if (!walk || at >= STACK_PLACES_MAX || at >= walk->stack.depth)
-		return 1;
-	hashing->hash = (hashing->hash ^ walk->stack.places[at]) * 0x9e3779b97f4a7c15ull;
-	hashing->hash ^= hashing->hash >> 29;
-	return 0;
-}
-
 static __always_inline void count_stack(struct walk *walk)
 {
-	struct hashing hashing = {.hash = walk->stack.depth};
 	struct sampled_stack *known;
+	__u64 key = walk->hash;
 
-	bpf_loop(STACK_PLACES_MAX, hash_place, &hashing, 0);
-	known = bpf_map_lookup_elem(&stacks, &hashing.hash);
+	known = bpf_map_lookup_elem(&stacks, &key);
 	if (!known) {
 		walk->stack.samples = 0;
-		bpf_map_update_elem(&stacks, &hashing.hash, &walk->stack, BPF_NOEXIST);
-		known = bpf_map_lookup_elem(&stacks, &hashing.hash);
+		bpf_map_update_elem(&stacks, &key, &walk->stack, BPF_NOEXIST);
+		known = bpf_map_lookup_elem(&stacks, &key);
 	}
 	if (known)
 		add_sample(&known->samples);
@@ -134,18 +120,65 @@ static __always_inline bool is_breakpoint(__u64 address)
 	return byte == BREAKPOINT;
 }
 
-/*
- * Whether a thread that is in the kernel, or in the probes' own code, handles a probe: it came by a
- * breakpoint (no system call), and stands at it or behind it.
- */
-static __always_inline bool in_probe(const struct walk *walk, bool in_kernel, __s64 system_call)
+/* Whether one of the instructions that could have ended right before the address is probed. */
+static __always_inline bool is_behind_breakpoint(__u64 address)
 {
+	__u8 bytes[INSTRUCTION_MAX];
+	bool found = false;
+
+	if (bpf_probe_read_user(bytes, sizeof(bytes), (void *)(address - sizeof(bytes))))
+		return is_breakpoint(address - 1);
+	for (int at = 0; at < INSTRUCTION_MAX; at++)
+		found = found || bytes[at] == BREAKPOINT;
+	return found;
+}
+
+/* When the sample was due: it can be taken long after, with the interrupt kept waiting. */
+static __always_inline __u64 due_time(const void *context)
+{
+	struct bpf_perf_event_data_kern kernel = {};
+	__s64 due = 0;
+
+	if (!bpf_core_field_exists(((struct hrtimer *)0)->node.expires) ||
+	    bpf_probe_read_kernel(&kernel, sizeof(kernel), context))
+		return bpf_ktime_get_ns();
+	due = BPF_CORE_READ(kernel.event, hw.hrtimer.node.expires);
+	return due > 0 ? (__u64)due : bpf_ktime_get_ns();
+}
+
+/*
+ * What the thread did from its last hit to a time, in virtual time (wire.h): negative while the
+ * hit's own cost still lasts.
+ */
+static __always_inline __s64 since_hit(struct task_struct *task, __u64 until)
+{
+	const struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!thread || !thread->cost)
+		return INT64_MAX;
+	return (__s64)(until - thread->cost - thread->now);
+}
+
+/*
+ * Whether a sample is of the handling of a probe. The thread came into the kernel by a breakpoint
+ * (no system call) and stands at it or behind it; or it has just handled one: the kernel leaves
+ * with interrupts off, so that the sample comes late, at the first instruction behind the probe.
+ */
+static __always_inline bool in_probe(const struct walk *walk, struct task_struct *task,
+    bool in_kernel, __s64 system_call, const void *context)
+{
+	__s64 since;
+
 	if (!walk->trampoline)
 		return false;
 	if (walk->ip - walk->trampoline < 4096)
 		return true;
-	return in_kernel && system_call < 0 &&
-	       (is_breakpoint(walk->ip) || is_breakpoint(walk->ip - 1));
+	if (in_kernel && system_call >= 0)
+		return false;
+	if (in_kernel && (is_breakpoint(walk->ip) || is_breakpoint(walk->ip - 1)))
+		return true;
+	since = since_hit(task, due_time(context));
+	return since < 0 || (since < LATE_NS && (in_kernel || is_behind_breakpoint(walk->ip)));
 }
 
 /* What a program on perf events is given: struct bpf_perf_event_data. */
@@ -161,6 +194,7 @@ static __always_inline void walk_begin(struct walk *walk, struct task_struct *ta
 	walk->space = space ? *space : 0;
 	walk->called = walk->ended = false;
 	walk->stack.depth = 0;
+	walk->hash = 0;
 	find_probes(walk, task);
 }
 
@@ -187,14 +221,16 @@ int sample_cpu(struct sample *sample)
 		walk->called = system_call >= 0;
 		walk->stack.places[0] = PLACE_OF_KIND(PLACE_KERNEL);
 		walk->stack.depth = 1;
+		walk->hash = mix(0, PLACE_OF_KIND(PLACE_KERNEL));
 	} else {
 		walk->ip = sample->registers.rip;
 		walk->sp = sample->registers.rsp;
 		walk->bp = sample->registers.rbp;
 	}
-	if (in_probe(walk, in_kernel, system_call)) {
+	if (in_probe(walk, task, in_kernel, system_call, sample)) {
 		walk->stack.places[0] = PLACE_OF_KIND(PLACE_PROBE);
 		walk->stack.depth = 1;
+		walk->hash = mix(0, PLACE_OF_KIND(PLACE_PROBE));
 	} else {
 		walk_stack(walk);
 		if (!walk->ended)

@@ -33,6 +33,7 @@
 
 #include "histogram.h"
 #include "maps.bpf.h"
+#include "thread.bpf.h"
 
 enum frame_flags {
 	FRAME_UNTIMED = 1 << 0,
@@ -49,64 +50,9 @@ enum frame_flags {
 	FRAME_INLINED_CLAIMED = 1 << 8, /* ... of the site's charges: of the first, of the second */
 };
 
-struct frame {
-	__u64 sp; /* at entry: address of the return address */
-	union {
-		__u64 entered;        /* virtual time */
-		__u64 return_address; /* of an untimed root */
-	};
-	__u64 cost_entered;   /* the thread's cost sum at entry */
-	__u64 since;          /* virtual time at which the present stay began */
-	__u64 children;       /* virtual time taken by measured callees and inlined functions */
-	__u64 children_since; /* `children` when the present stay began */
-	__u32 function;
-	__u32 site; /* where the present stay began; NO_SITE: at the entry */
-	__u32 host;
-	__u32 flags;
-};
-_Static_assert(sizeof(struct frame) == 64, "a cache line");
-
-struct activation {
-	__u32 function;
-	__u32 count;
-};
-
-struct thread {
-	__u64 cost; /* calibrated cost of all hits so far: virtual time is the clock less this */
-	__u32 depth;
-	__u32
-	    unclaimed; /* activations that found their slot in `active` taken by another function */
-	__u32 returns; /* frames that await a return probe */
-	__u32 scope;   /* that it was last found in */
-	__u32 far;     /* key of its far frames, 0: none */
-	__u32 reserved;
-	__u64 epoch; /* of the frames: they end with the program that runs, and with the gate */
-	__u64 ended; /* stack pointer of the last call that returned */
-	__u64 sp;    /* of the present hit */
-	__u64 now;   /* virtual time of the present hit */
-	/* Of a thread's own: the goroutine that it runs, 0: none. Of a goroutine's: its g. */
-	__u64 goroutine;
-	struct {               /* off the CPU, see off_cpu.bpf.h */
-		__u64 since;   /* clock; 0: it is on one */
-		__u64 sp;      /* when it came back */
-		__u64 blocked; /* this time, ns */
-		__u64 waiting;
-		__u64 blocks; /* not woken yet */
-	} off;
-	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
-	struct frame near[FRAMES_NEAR];
-};
-
 struct far_frames {
 	struct frame frames[FRAMES_FAR];
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct thread);
-} threads SEC(".maps");
 
 /*
  * By thread. Not task storage: from Linux 7.2 at the latest that creates no more than two pages,

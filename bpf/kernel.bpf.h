@@ -48,6 +48,30 @@ struct uprobe_task {
 	struct return_instance *return_instances; /* innermost first */
 } __attribute__((preserve_access_index));
 
+/* A timer, and the perf event of a clock, which has one. */
+struct timerqueue_node {
+	__s64 expires;
+} __attribute__((preserve_access_index));
+
+struct hrtimer {
+	struct timerqueue_node node;
+} __attribute__((preserve_access_index));
+
+struct hw_perf_event {
+	struct hrtimer hrtimer;
+} __attribute__((preserve_access_index));
+
+struct perf_event {
+	struct hw_perf_event hw;
+} __attribute__((preserve_access_index));
+
+/* What a program on perf events is really given: see convert_ctx_access of such programs. */
+struct bpf_perf_event_data_kern {
+	void *regs;
+	void *data;
+	struct perf_event *event;
+} __attribute__((preserve_access_index));
+
 /* The user's registers as other programs find them. */
 struct pt_regs {
 	unsigned long sp, ip, bp;

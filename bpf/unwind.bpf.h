@@ -31,6 +31,7 @@ struct walk {
 	__u8 called;           /* ip is a return address */
 	__u8 ended;            /* the outermost frame was reached */
 	__u16 reserved;
+	__u64 hash;             /* of the places so far */
 	struct mapping mapping; /* that the last address was in */
 	struct sampled_stack stack;
 };
@@ -71,6 +72,28 @@ struct {
 		    __uint(value_size, sizeof(struct unwind_row));
 	    });
 } unwind_tables SEC(".maps");
+
+/* The rows that were found last: samples of a thread share most of their return addresses. */
+#define ROWS_KEPT_BITS 9
+
+struct kept_row {
+	__u64 place;
+	struct unwind_row row;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << ROWS_KEPT_BITS);
+	__type(key, __u32);
+	__type(value, struct kept_row);
+} rows_kept SEC(".maps");
+
+static __always_inline __u64 mix(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 29;
+}
 
 static __always_inline struct walk *walk_now(void)
 {
@@ -236,26 +259,44 @@ static __always_inline bool step_by_row(struct walk *walk, const struct unwind_r
 	return step_to(walk, cfa, bp);
 }
 
-/* In the mapping that was found around the address. */
-static __always_inline bool step(struct walk *walk, __u64 address)
+/* Searches the image's table for the place's row; false: it has none. */
+static __always_inline bool row_search(__u64 place, struct unwind_row *ret_row)
 {
-	__u32 image = walk->mapping.image, at;
+	__u32 image = place >> PLACE_IMAGE_SHIFT, at;
 	const struct sampled_image *known = bpf_map_lookup_elem(&images, &image);
 	const struct unwind_row *row;
 	void *table;
 	int found;
 
 	if (!known || !known->rows)
-		return step_by_frame_pointer(walk);
-	found = row_find(image, address - walk->mapping.bias, known->rows);
+		return false;
+	found = row_find(image, place & PLACE_ADDRESS, known->rows);
 	table = bpf_map_lookup_elem(&unwind_tables, &image);
-	if (found < 0)
-		return step_by_frame_pointer(walk);
-	if (!table)
+	if (found < 0 || !table)
 		return false;
 	at = found;
 	row = bpf_map_lookup_elem(table, &at);
-	return row && step_by_row(walk, row);
+	if (row)
+		*ret_row = *row;
+	return row;
+}
+
+/* From a place in an image. */
+static __always_inline bool step(struct walk *walk, __u64 place)
+{
+	__u32 slot = mix(0, place) & ((1 << ROWS_KEPT_BITS) - 1);
+	struct kept_row *kept = bpf_map_lookup_elem(&rows_kept, &slot);
+
+	if (!kept)
+		return false;
+	if (kept->place != place || !place) {
+		kept->place = 0;
+		if (place >> PLACE_IMAGE_SHIFT == PLACE_KIND_IMAGE ||
+		    !row_search(place, &kept->row))
+			return step_by_frame_pointer(walk);
+		kept->place = place;
+	}
+	return step_by_row(walk, &kept->row);
 }
 
 static int walk_turn(__u32 turn, void *unused)
@@ -275,7 +316,8 @@ static int walk_turn(__u32 turn, void *unused)
 		return 1; /* no code lies there: it was no return address */
 	walk->stack.places[depth] = place;
 	walk->stack.depth = depth + 1;
-	return mapped ? !step(walk, address) : !step_by_frame_pointer(walk);
+	walk->hash = mix(walk->hash, place);
+	return mapped ? !step(walk, place) : !step_by_frame_pointer(walk);
 }
 
 /* From the registers in the walk; the last place tells if it did not reach the start. */
@@ -291,6 +333,7 @@ static __always_inline void walk_stack(struct walk *walk)
 	if (depth >= STACK_PLACES_MAX)
 		depth = STACK_PLACES_MAX - 1;
 	walk->stack.places[depth] = PLACE_OF_KIND(PLACE_CUT);
+	walk->hash = mix(walk->hash, PLACE_CUT);
 	walk->stack.depth = depth + 1;
 }
 

@@ -91,9 +91,9 @@ def test_kinds(checks, program, what, names_of=("once", "deep", "aligned"), opti
         check_stacks(checks, profile, title)
 
 
-def test_beside_probes(checks, program):
+def test_beside_probes(checks, program, *options):
     """The exact tables' lines know how much of their time was on a CPU; probes' own time is nobody's."""
-    profile = measuring.measure(["-l", "four_lines", "-f", "spin", "--cpu"], program, MS, "mixed")
+    profile = measuring.measure(["-l", "four_lines", "-f", "spin", "--cpu"], program, MS, "mixed", options=options)
     check_shape(checks, profile, "mixed")
     period = profile["sampling_period_ns"]
     for name in ("compute", "sleep", "read", "lock"):
@@ -103,6 +103,20 @@ def test_beside_probes(checks, program):
         checks.that(abs(share - wanted) <= 0.05, f"mixed: line '{name}': {share:.2f} of its time on a CPU, not {wanted:.2f}")
     spin = measuring.functions(profile)["spin"]
     checks.equal(spin["calls"], 2, "mixed: calls of spin, exact beside samples")
+
+
+def test_own_cost(checks, program):
+    """A program that does next to nothing but hit probes: its samples are the probes', as many as they cost."""
+    for way in ("return", "sites"):
+        profile = measuring.measure(["-l", "leaf", "--cpu"], program, "threads", options=(f"--exit={way}",))
+        title = f"own cost, {way}"
+        samples = sum(function["cpu_samples"] for function in profile["functions"])
+        probes, period = profile["cost"]["cpu_samples"], profile["sampling_period_ns"]
+        checks.that(probes >= 50, f"{title}: only {probes} samples in probes")
+        checks.equal(measuring.functions(profile)["[probes]"]["cpu_samples"], probes, f"{title}: the row of probes")
+        checks.that(samples - probes <= 0.1 * samples + 5, f"{title}: {samples - probes} of {samples} samples not in probes")
+        cost = profile["cost"]["overhead_ns"]
+        checks.that(abs(probes * period - cost) <= 0.25 * cost, f"{title}: {probes} samples, {cost / 1e6:.1f} ms of cost")
 
 
 def test_no_follow(checks, program):
@@ -122,8 +136,10 @@ def main():
         test_kinds(checks, plain, "unwinding tables")
         test_kinds(checks, measuring.build(directory, "spender.c", "clang", "-O2"), "clang")
         test_kinds(checks, framed, "frame pointers", ("deep",))
-        test_beside_probes(checks, plain)
+        test_beside_probes(checks, plain, "--exit=sites")
+        test_beside_probes(checks, plain, "--exit=return")  # which replaces return addresses in the stack
         test_no_follow(checks, plain)
+        test_own_cost(checks, measuring.built("crowd", "gcc-O2"))
     checks.finish(100, "CPU samples")
 
 

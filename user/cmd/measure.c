@@ -57,6 +57,7 @@ static int sample(struct measurement *measurement, const struct measure_options 
 	const struct cpu_sampler_options sampling = {
 	    .hz = options->cpu_hz,
 	    .targets = engine_targets_map(measurement->engine),
+	    .threads = engine_threads_map(measurement->engine),
 	    .pids = pids,
 	    .pid_count = count,
 	};

@@ -162,7 +162,7 @@ static int check_rate(uint32_t hz, struct failure *failure)
 	return 0;
 }
 
-static int load(struct cpu_sampler *sampler, struct failure *failure)
+static int load(struct cpu_sampler *sampler, int threads, struct failure *failure)
 {
 	struct cpu_sampling_bpf *skeleton = cpu_sampling_bpf__open();
 	int error;
@@ -171,6 +171,7 @@ static int load(struct cpu_sampler *sampler, struct failure *failure)
 	if (!skeleton)
 		return failure_set(failure, errno, "cannot read lprof's own BPF programs");
 	error = bpf_map__reuse_fd(skeleton->maps.targets, sampler->targets);
+	error = error ? error : bpf_map__reuse_fd(skeleton->maps.threads, threads);
 	error = error ? -error : -cpu_sampling_bpf__load(skeleton);
 	if (error == EPERM || error == EACCES)
 		return failure_set(failure, EPERM,
@@ -247,7 +248,7 @@ int cpu_sampler_open(const struct cpu_sampler_options *options, struct cpu_sampl
 	sampler->period_ns = 1000000000u / options->hz;
 	error = check_rate(options->hz, failure);
 	if (!error)
-		error = load(sampler, failure);
+		error = load(sampler, options->threads, failure);
 	if (!error)
 		error = attach_followers(sampler, failure);
 	if (!error)

@@ -18,9 +18,9 @@
 struct cpu_sampler;
 
 struct cpu_sampler_options {
-	uint32_t hz;       /* samples a second of CPU time */
-	int targets;       /* the engine's map of targets: engine_targets_map() */
-	const pid_t *pids; /* those that are targets already */
+	uint32_t hz;          /* samples a second of CPU time */
+	int targets, threads; /* the engine's own: engine_targets_map(), engine_threads_map() */
+	const pid_t *pids;    /* those that are targets already */
 	size_t pid_count;
 };
 

@@ -59,6 +59,9 @@ size_t engine_count_targets(const struct engine *engine);
 /* The kernel's map from processes that are targets to their scopes; the engine's own. */
 int engine_targets_map(const struct engine *engine);
 
+/* The kernel's map of what is kept of each thread; the engine's own. */
+int engine_threads_map(const struct engine *engine);
+
 /* Appends the targets that live. */
 int engine_list_targets(const struct engine *engine, pid_array *pids, struct failure *failure);
 

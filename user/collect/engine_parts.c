@@ -96,6 +96,11 @@ int engine_targets_map(const struct engine *engine)
 	return engine->kernel.maps[MAP_targets];
 }
 
+int engine_threads_map(const struct engine *engine)
+{
+	return engine->kernel.maps[MAP_threads];
+}
+
 size_t engine_part_targets(const struct engine *engine, uint32_t part)
 {
 	return visit_targets(engine, scope_bit(engine->parts.items[part]->place.scope), NULL);
