@@ -70,6 +70,30 @@ def zstd(*flags):
     return library
 
 
+def zstd_program(*flags):
+    """The command line program, threads and all."""
+    into, source = directory("zstd-program" + "".join(flags)), fetch("libzstd")
+    program = into / "zstd"
+    if not program.exists():
+        sources = [path for part in ("lib/common", "lib/compress", "lib/decompress", "lib/dictBuilder", "programs")
+                   for path in sorted((source / part).glob("*.c"))]
+        include = [f"-I{source}/lib", f"-I{source}/lib/common", "-DZSTD_DISABLE_ASM", "-DZSTD_MULTITHREAD"]
+        measuring.succeed(["gcc", *flags, "-o", program, *compile_all(into, sources, [*flags, *include]), "-pthread"])
+    return program
+
+
+def sqlite(*flags):
+    """SQLite's shell, from the amalgamation that its own Makefile makes (which takes tclsh)."""
+    into, source = directory("sqlite" + "".join(flags)), fetch("sqlite3")
+    program = into / "sqlite3"
+    if not program.exists():
+        measuring.succeed([source / "configure"], cwd=into, timeout=600)
+        measuring.succeed(["make", "sqlite3.c", "shell.c"], cwd=into, timeout=600)
+        objects = compile_all(into, [into / "sqlite3.c", into / "shell.c"], flags)
+        measuring.succeed(["gcc", *flags, "-o", program, *objects, "-lpthread", "-ldl", "-lm"])
+    return program
+
+
 def many_functions(count, more_lines=0, called=1):
     """A program of that many functions of ten rows each and so many more, which calls some of them and says
     when it began; with none but the first called it does next to nothing."""

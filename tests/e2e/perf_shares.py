@@ -4,6 +4,7 @@
 perf names functions and lines by binutils' addr2line; its samples of the kernel are one row, as lprof's.
 """
 import json
+import math
 import pathlib
 import re
 import sys
@@ -83,15 +84,31 @@ def sampled(command, *options, **others):
         return json.loads(path.read_text())
 
 
+def without_kernel(shares):
+    """Shares of the rest: what else a machine does is in the kernel's, so that two runs have different ones."""
+    rest = 1 - shares.get(KERNEL, 0)
+    return {key: share / rest for key, share in shares.items() if key != KERNEL}
+
+
 def top(shares, count=10):
     return sorted(shares, key=lambda key: -shares[key])[:count]
 
 
-def compare(perf, lprof, count=10):
-    """(names in both top lists, largest difference of shares in either list, where)."""
+def noise(share, samples):
+    """Three standard errors of the difference of two shares, each of so many samples."""
+    return 3 * math.sqrt(2 * share * (1 - share) / samples)
+
+
+def compare(perf, lprof, samples, count=10):
+    """(how many of perf's top list are in lprof's, largest difference of shares in either list, where).
+
+    One that is nearly as large as the last in lprof's list is in it: they change places from run to run.
+    """
     wanted, found = top(perf, count), top(lprof, count)
+    last = lprof[found[-1]]
+    same = sum(key in found or lprof.get(key, 0) >= last - noise(last, samples) for key in wanted)
     worst = max(((abs(perf.get(key, 0) - lprof.get(key, 0)), key) for key in {*wanted, *found}), default=(1, "nothing"))
-    return len({*wanted} & {*found}), *worst
+    return same, *worst
 
 
 def whole_stacks(profile, starts=("_start", "main", "clone3", "__clone3", "start_thread")):

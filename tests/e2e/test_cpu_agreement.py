@@ -12,13 +12,8 @@ import measuring  # noqa: E402
 import perf_shares  # noqa: E402
 
 POINTS, WHOLE, SAMPLES = 0.03, 0.95, 1500
-SAME = 8  # of ten: the tenth and the eleventh are nearly equal, and change places from run to run
+SAME = 10
 SCALE = 4000
-
-
-def without_kernel(shares):
-    rest = 1 - shares.get(perf_shares.KERNEL, 0)
-    return {key: share / rest for key, share in shares.items() if key != perf_shares.KERNEL}
 
 
 def check_agreement(checks, command, what):
@@ -28,7 +23,8 @@ def check_agreement(checks, command, what):
     *lprof, lprof_samples = perf_shares.by_lprof(profile)
     checks.that(min(perf_samples, lprof_samples) >= SAMPLES, f"{what}: {perf_samples} and {lprof_samples} samples")
     for kind, theirs, ours in zip(("functions", "lines"), perf, lprof):
-        same, worst, where = perf_shares.compare(without_kernel(theirs), without_kernel(ours))
+        same, worst, where = perf_shares.compare(
+            perf_shares.without_kernel(theirs), perf_shares.without_kernel(ours), min(perf_samples, lprof_samples))
         print(f"{what}: top ten {kind}: {same} the same, shares within {100 * worst:.2f} points ({where})")
         checks.that(same >= SAME, f"{what}: only {same} of the top ten {kind} are the same")
         checks.that(worst <= POINTS, f"{what}: {kind}: {where} differs by {100 * worst:.1f} points")

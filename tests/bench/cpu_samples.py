@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What samples of CPU time cost, and how they agree with perf's: of three programs that compute, at -O2."""
+import re
+import statistics
+import sys
+
+sys.dont_write_bytecode = True
+import programs  # puts tests/e2e on the path
+import measuring
+import perf_shares
+
+SHARE, POINTS, WHOLE, COST = 10, 3.0, 0.95, 0.01
+
+# CPU seconds of a command, with what interrupts take of them.
+TIMED = ["bash", "-c", "TIMEFORMAT='cpu %U %S'; time \"$@\" > /dev/null", "timed"]
+
+
+def commands():
+    source = programs.fetch("libzstd")
+    text = programs.directory("zstd-input") / "text"
+    if not text.exists():
+        text.write_bytes(b"".join(path.read_bytes() for path in sorted(source.glob("lib/**/*.c"))) * 12)
+    script = measuring.TOP / "tests" / "bench" / "work.sql"
+    return {
+        "Lua": [programs.lua("-O2", "-g"), measuring.WORKLOADS / "bench.lua", 4000],
+        "SQLite": [programs.sqlite("-O2", "-g"), ":memory:", *[f".read {script}"] * 4],
+        "zstd": [programs.zstd_program("-O2", "-g"), "-17", "-q", "-f", "-o", "/dev/null", text],
+    }
+
+
+def agreement(table, name, command):
+    with measuring.scratch() as directory:
+        *theirs, perf_samples = perf_shares.by_perf(directory, command)
+    profile = perf_shares.sampled(command)
+    *ours, samples = perf_shares.by_lprof(profile)
+    for kind, perf, lprof in zip(("functions", "lines"), theirs, ours):
+        same, worst, _ = perf_shares.compare(
+            perf_shares.without_kernel(perf), perf_shares.without_kernel(lprof), min(samples, perf_samples))
+        table.row(f"{name}: top ten {kind}, the same of {SHARE}", f"{same}", f"{SHARE}", same == SHARE)
+        table.row(f"{name}: shares of {kind}, largest difference", f"{100 * worst:.2f} points",
+                  f"under {POINTS:.0f} points", 100 * worst < POINTS)
+    whole = perf_shares.whole_stacks(profile)
+    table.row(f"{name}: stacks that reach the start, of {samples}", f"{100 * whole:.2f}%", f"at least {100 * WHOLE:.0f}%",
+              whole >= WHOLE)
+
+
+def cpu_seconds(prefix, command):
+    ended = measuring.succeed([*prefix, *TIMED, *command])
+    return sum(map(float, re.findall(r"^cpu ([\d.]+) ([\d.]+)$", ended.stderr, re.M)[0]))
+
+
+def cost(table, name, command, rounds):
+    """In turns, so that a busy machine slows both; the median of the ratios."""
+    ratios = []
+    with measuring.scratch() as directory:
+        for _ in range(rounds):
+            plain = cpu_seconds([], command)
+            ratios.append(cpu_seconds([measuring.LPROF, "run", "-o", f"{directory}/x.json", "--"], command) / plain - 1)
+    middle = statistics.median(ratios)
+    table.row(f"{name}: CPU time that 999 samples a second cost", f"{100 * middle:.2f}%", f"under {100 * COST:.0f}%", middle < COST)
+
+
+def bench(table, rounds):
+    table.section("CPU samples", "Beside `perf record` at the same frequency, in runs of their own: functions as addr2line has them "
+                  "(inlined ones apart), lines as perf's srcline. The kernel's time is left out of the shares: what else "
+                  "the machine does is in it. The programs have no frame pointers.")
+    for name, command in commands().items():
+        agreement(table, name, command)
+        cost(table, name, command, rounds)
