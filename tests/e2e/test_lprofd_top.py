@@ -22,8 +22,8 @@ class Screen:
     count = 0
 
     def __init__(self, server, directory, command="top -d 200ms", term=None):
-        Screen.count += 1  # a server of tmux that ends disturbs the next one of its name
-        self.name = f"lprof-test-{os.getpid()}-{Screen.count}"
+        Screen.count += 1  # a server of tmux that ends disturbs the next one of its socket
+        self.socket = directory / f"tmux-{Screen.count}"
         self.pid_file = directory / "top.pid"
         terminal = f"TERM={term} " if term else ""
         shell = (f"LC_ALL=C.UTF-8 LPROFD_SOCKET={server.socket} {terminal}sh -c 'echo $$ > {self.pid_file}; exec {measuring.LPROF} {command}'; "
@@ -31,7 +31,7 @@ class Screen:
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", shell)
 
     def tmux(self, *arguments):
-        return measuring.succeed(["tmux", "-u", "-L", self.name, *arguments]).stdout
+        return measuring.succeed(["tmux", "-u", "-S", self.socket, *arguments]).stdout
 
     def text(self, *options):
         return self.tmux("capture-pane", "-p", *options)
@@ -57,7 +57,7 @@ class Screen:
         return int(self.pid_file.read_text())
 
     def close(self):
-        subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, check=False)
+        subprocess.run(["tmux", "-S", self.socket, "kill-server"], capture_output=True, check=False)
 
 
 def check_batch(server):
