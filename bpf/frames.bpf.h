@@ -41,8 +41,8 @@ enum frame_flags {
 	FRAME_OUTERMOST = 1 << 2, /* its function's first activation on this stack */
 	FRAME_CLAIMED = 1 << 3,   /* holds one count of its function's slot in thread.active */
 	FRAME_RETURNS = 1 << 4,   /* a return probe reports its end */
-	FRAME_UNSEEN = 1 << 7,    /* untimed, and its return is skipped: the return address tells */
-	FRAME_INLINES = 1 << 5,   /* stands at a site of inlined functions */
+	FRAME_UNSEEN = 1 << 7,  /* untimed, and its return is not seen: the return address tells */
+	FRAME_INLINES = 1 << 5, /* stands at a site of inlined functions */
 	FRAME_INLINED =
 	    1 << 6, /* was called from such a site; holds activations for its functions */
 	FRAME_LINES = 1 << 12,          /* its function's lines are measured */

@@ -344,31 +344,39 @@ static __always_inline void frame_init(struct frame *frame, struct hit *hit, __u
 	frame->cost_entered = hit->stack.thread->cost;
 }
 
+/* Whether the call's end can be left to a return probe now. */
+static __always_inline bool return_is_seen(const struct hit *hit, const struct function *function)
+{
+	return function->flags & FUNCTION_RETURNS && hit->stack.thread->returns < RETURNS_MAX &&
+	       !(function->flags & FUNCTION_HELD && settings.hold_returns);
+}
+
 /*
  * Marks a call that the rate left out: the root of its tree, or one whose entry a loop reaches, so
- * that its turns are told from calls. The latter's end must be seen, the former's is not worth it.
+ * that its turns are told from calls. Its end must be seen; where that cannot be, the return
+ * address has to tell, which another call from the same place also leaves on the stack.
  */
 static __always_inline enum entry_outcome push_untimed(
     struct hit *hit, const struct function *function)
 {
-	bool loops = hit->site->roles & SITE_LOOP && hit->stack.thread->returns < RETURNS_MAX;
 	struct frame *frame;
 
-	if (!loops && frame_top(&hit->stack))
+	if (frame_top(&hit->stack) &&
+	    !(hit->site->roles & SITE_LOOP && hit->stack.thread->returns < RETURNS_MAX))
 		return ENTRY_NOT_TIMED;
 	frame = stack_slot(&hit->stack);
 	if (!frame)
 		return ENTRY_NOT_TIMED;
 	frame_init(frame, hit, FRAME_UNTIMED);
-	if (!(function->flags & FUNCTION_RETURNS))
-		return ENTRY_NOT_TIMED;
-	if (loops) {
+	if (return_is_seen(hit, function)) {
 		frame->flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
 		return ENTRY_AWAITS_RETURN;
 	}
-	frame->flags |= FRAME_UNSEEN;
-	frame->return_address = read_user_word(hit->stack.thread->sp);
+	if (function->flags & FUNCTION_RETURNS) {
+		frame->flags |= FRAME_UNSEEN;
+		frame->return_address = read_user_word(hit->stack.thread->sp);
+	}
 	return ENTRY_NOT_TIMED;
 }
 
@@ -382,7 +390,7 @@ static __always_inline enum entry_outcome push_timed(
     struct hit *hit, const struct function *function, struct function_counters *counters)
 {
 	struct frame *frame = stack_slot(&hit->stack);
-	bool returns = function->flags & FUNCTION_RETURNS;
+	bool returns;
 	__u32 flags;
 
 	if (!frame) {
@@ -391,14 +399,9 @@ static __always_inline enum entry_outcome push_timed(
 		return ENTRY_NOT_TIMED;
 	}
 	flags = claim_activations(hit);
-	if (returns && hit->stack.thread->returns >= RETURNS_MAX) {
-		returns = false;
-		count_loss(LOSS_RETURNS);
-	}
-	if (returns && function->flags & FUNCTION_HELD && settings.hold_returns) {
-		returns = false;
-		count_loss(LOSS_IMAGES);
-	}
+	returns = return_is_seen(hit, function);
+	if (!returns && function->flags & FUNCTION_RETURNS)
+		count_loss(hit->stack.thread->returns < RETURNS_MAX ? LOSS_IMAGES : LOSS_RETURNS);
 	if (returns) {
 		flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;

@@ -279,7 +279,7 @@ struct call {
 static void call_begin(struct call *call, const struct subject *of, uint32_t entry, bool jumped)
 {
 	struct books *books = &model.books;
-	bool returns = of->flags & FUNCTION_RETURNS, awaits, seen;
+	bool returns = of->flags & FUNCTION_RETURNS, begins_root, awaits, seen;
 	struct function_sums *book = &books->functions[index_of(of->f.id)];
 	uint64_t raw = raw_reading(site_of(entry)->cost);
 
@@ -291,9 +291,10 @@ static void call_begin(struct call *call, const struct subject *of, uint32_t ent
 		*user_word(call->sp) = 0x400005 + 8 * world.return_addresses++;
 	awaits = reach(of->f, entry, call->sp);
 	book->entries++;
+	begins_root = !call->timed && !model.untimed;
 	if (!call->timed) {
 		book->untimed++;
-		if (!model.untimed)
+		if (begins_root)
 			call->root = of;
 		model.untimed = true;
 	} else {
@@ -305,7 +306,7 @@ static void call_begin(struct call *call, const struct subject *of, uint32_t ent
 		book->primitive += begun->outermost;
 		call->waiting++;
 	}
-	seen = returns && (world.separate_returns || call->timed || of->loops);
+	seen = returns && (world.separate_returns || call->timed || of->loops || begins_root);
 	assert_int_equal(awaits, seen);
 	call->awaited += seen;
 	model.sticky[call->depth] = of->loops && !returns;
@@ -326,7 +327,7 @@ static void call_leave(struct call *call)
 		}
 	}
 	/* An untimed root that jumps away has ended, unless its return is awaited. */
-	if (call->root == call->of && !(returns && call->of->loops)) {
+	if (call->root == call->of && !returns) {
 		call->root = NULL;
 		model.untimed = false;
 	}
