@@ -132,7 +132,8 @@ def memory_of(server):
 def check_damaged_state(server, program):
     """A damaged state file or pin is said and put aside; lprofd starts and works."""
     state = server.state / "state.json"
-    for damage in (b"", b"{", b'{"version": 99}', state.read_bytes()[:-40], os.urandom(300)):
+    damages = [b"", b"{", b'{"version": 99}', state.read_bytes()[:-40], *(os.urandom(300) for _ in range(4))]
+    for damage in damages:  # several within a second, too
         server.kill()
         state.write_bytes(damage)
         checks.that(server.start(), f"lprofd starts with a damaged state: {server.said}")

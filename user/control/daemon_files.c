@@ -246,22 +246,46 @@ static void keep_with(const struct daemon *daemon, const char *directory, const 
 		log_warning("%s cannot be kept in %s: %s", name, directory, strerror(errno));
 }
 
+/* A directory of that name; with a number behind it, if it was made within the same second. */
+static int make_directory(const char *name, char **ret_directory, struct failure *failure)
+{
+	for (int at = 1;; at++) {
+		CLEANUP_FREE char *directory = NULL;
+		const int length = at == 1 ? asprintf(&directory, "%s", name)
+					   : asprintf(&directory, "%s-%d", name, at);
+
+		if (length < 0) {
+			directory = NULL;
+			return failure_set(failure, ENOMEM, "out of memory");
+		}
+		if (mkdir(directory, 0700) == 0) {
+			*ret_directory = TAKE(directory);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return failure_set(
+			    failure, errno, "cannot make %s: %s", directory, strerror(errno));
+	}
+}
+
 int daemon_save_old(
     const struct daemon *daemon, const struct old_counters *old, struct failure *failure)
 {
 	CLEANUP_FREE char *path = path_in(daemon->state_directory, "old-counters-");
+	CLEANUP_FREE char *name = NULL;
 	CLEANUP_FREE char *directory = NULL;
 	struct dirent **entries;
 	char when[32];
 	int error, count;
 
 	format_time(when, sizeof(when));
-	if (!path || asprintf(&directory, "%s%s", path, when) < 0)
+	if (!path || asprintf(&name, "%s%s", path, when) < 0) {
+		name = NULL;
 		return failure_set(failure, ENOMEM, "out of memory");
-	if (mkdir(directory, 0700) < 0)
-		return failure_set(
-		    failure, errno, "cannot make %s: %s", directory, strerror(errno));
-	error = write_old_counters(old, directory, failure);
+	}
+	error = make_directory(name, &directory, failure);
+	if (!error)
+		error = write_old_counters(old, directory, failure);
 	if (error)
 		return error;
 	keep_with(daemon, directory, "state.json");
