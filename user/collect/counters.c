@@ -3,6 +3,7 @@
 #include "collect/counters.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,8 +11,18 @@
 #include "collect/kernel_objects.h"
 
 #define COUNTER_BYTES_WANTED (64u << 20) /* above, fewer shards are taken */
-#define EDGE_PLACES_MIN      64          /* of one shard */
+#define WINDOW_SIZE          (128u << 10)
+#define EDGE_PLACES_MIN      64 /* of one shard */
 #define SAMPLE_ALL           (1ull << 32)
+
+/*
+ * Histograms are most of what there is, and all of a mapping is resident memory: they are seen
+ * through a window.
+ */
+struct histogram_window {
+	void *memory;       /* NULL: closed */
+	size_t first, size; /* in bytes of the map */
+};
 
 static uint32_t at_least_one(size_t count)
 {
@@ -87,12 +98,15 @@ int counters_open(
 	counters->line_count = kernel_map_entries(objects, MAP_line_counters) / (uint32_t)shards;
 	counters->edge_places = kernel_map_entries(objects, MAP_edges) / (uint32_t)shards;
 	counters->edges = objects->maps[MAP_edges];
+	counters->histograms = objects->maps[MAP_histograms];
+	counters->windows = calloc(shards, sizeof(*counters->windows));
+	if (!counters->windows)
+		return failure_set(failure, ENOMEM, "out of memory");
 	if (!MAP_ARRAY(sites, MAP_sites, counters->site_count) ||
 	    !MAP_ARRAY(functions, MAP_functions, counters->function_count) ||
 	    !MAP_ARRAY(site_hits, MAP_site_hits, shards * counters->site_count) ||
 	    !MAP_ARRAY(
 		function_counters, MAP_function_counters, shards * counters->function_count) ||
-	    !MAP_ARRAY(histograms, MAP_histograms, shards * counters->function_count) ||
 	    !MAP_ARRAY(line_counters, MAP_line_counters, shards * counters->line_count) ||
 	    !MAP_ARRAY(shard_counters, MAP_shard_counters, shards))
 		return failure_set(
@@ -106,11 +120,45 @@ int counters_open(
 	return 0;
 }
 
+static void window_close(struct histogram_window *window)
+{
+	if (window->memory)
+		munmap(window->memory, window->size);
+	window->memory = NULL;
+}
+
 void counters_close(struct counters *counters)
 {
 	for (size_t i = 0; i < counters->mapping_count; i++)
 		munmap(counters->mappings[i].memory, counters->mappings[i].size);
 	counters->mapping_count = 0;
+	for (size_t shard = 0; shard < counters->shards && counters->windows; shard++)
+		window_close(&counters->windows[shard]);
+	free(counters->windows);
+	counters->windows = NULL;
+}
+
+volatile struct histogram_counters *counters_map_histogram(
+    const struct counters *counters, size_t shard, uint32_t function)
+{
+	const size_t size = sizeof(struct histogram_counters);
+	const size_t all = counters->shards * counters->function_count * size;
+	const size_t at = (shard * counters->function_count + function) * size;
+	struct histogram_window *window = &counters->windows[shard];
+
+	if (!window->memory || at < window->first || at + size > window->first + window->size) {
+		window_close(window);
+		window->first = at & ~((size_t)sysconf(_SC_PAGESIZE) - 1);
+		window->size =
+		    all - window->first < WINDOW_SIZE ? all - window->first : WINDOW_SIZE;
+		window->memory = mmap(NULL, window->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    counters->histograms, (off_t)window->first);
+		if (window->memory == MAP_FAILED)
+			window->memory = NULL;
+	}
+	if (!window->memory)
+		return NULL;
+	return (void *)((char *)window->memory + (at - window->first));
 }
 
 static size_t edges_size(const struct counters *counters)
@@ -190,11 +238,13 @@ void counters_histogram(
     const struct counters *counters, uint32_t function, uint64_t ret_buckets[HISTOGRAM_BUCKETS])
 {
 	memset(ret_buckets, 0, HISTOGRAM_BUCKETS * sizeof(*ret_buckets));
-	for (size_t shard = 0; shard < counters->shards; shard++)
-		for (size_t bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
-			ret_buckets[bucket] +=
-			    counters->histograms[shard * counters->function_count + function]
-				.buckets[bucket];
+	for (size_t shard = 0; shard < counters->shards; shard++) {
+		const volatile struct histogram_counters *one =
+		    counters_map_histogram(counters, shard, function);
+
+		for (size_t bucket = 0; bucket < HISTOGRAM_BUCKETS && one; bucket++)
+			ret_buckets[bucket] += one->buckets[bucket];
+	}
 }
 
 void counters_shards(const struct counters *counters, struct shard_counters *ret_sum)

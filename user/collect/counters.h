@@ -23,16 +23,17 @@ struct counters {
 	volatile struct function *functions;
 	volatile __u64 *site_hits; /* [shard * site_count + site], likewise below */
 	volatile struct function_counters *function_counters;
-	volatile struct histogram_counters *histograms;
 	volatile struct line_counters *line_counters;
 	volatile struct shard_counters *shard_counters;
 	/* NULL: not followed */
 	volatile struct off_cpu_counters *off_cpu_lines, *off_cpu_functions;
 	int edges; /* descriptor of the table of callers */
+	int histograms;
+	struct histogram_window *windows; /* into them, one for each shard */
 	struct {
 		void *memory;
 		size_t size;
-	} mappings[9];
+	} mappings[8];
 	size_t mapping_count;
 };
 
@@ -68,6 +69,9 @@ void counters_off_cpu_line(
 void counters_off_cpu_function(
     const struct counters *counters, uint32_t function, struct off_cpu_counters *ret_sum);
 void counters_line(const struct counters *counters, uint32_t line, struct line_counters *ret_sum);
+/* A function's, in one shard, until another is asked for; NULL: it could not be mapped. */
+volatile struct histogram_counters *counters_map_histogram(
+    const struct counters *counters, size_t shard, uint32_t function);
 void counters_histogram(
     const struct counters *counters, uint32_t function, uint64_t ret_buckets[HISTOGRAM_BUCKETS]);
 void counters_shards(const struct counters *counters, struct shard_counters *ret_sum);

@@ -60,7 +60,7 @@ static void reset_edges(const struct counters *counters, const struct part *part
 
 static void reset_histogram(volatile struct histogram_counters *histogram)
 {
-	for (size_t at = 0; at < HISTOGRAM_BUCKETS; at++)
+	for (size_t at = 0; at < HISTOGRAM_BUCKETS && histogram; at++)
 		__atomic_fetch_sub(&histogram->buckets[at],
 		    __atomic_load_n(&histogram->buckets[at], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
@@ -105,12 +105,12 @@ void counters_reset(const struct counters *counters, const struct part *part)
 
 	reset_edges(counters, part);
 	for (size_t shard = 0; shard < counters->shards; shard++) {
-		size_t functions = shard * counters->function_count + part->place.functions;
 		size_t lines = shard * counters->line_count + part->place.lines;
 
 		for (uint32_t at = 0; at < plan->functions.count; at++) {
 			reset_function(counters, shard, part->place.functions + at);
-			reset_histogram(&counters->histograms[functions + at]);
+			reset_histogram(
+			    counters_map_histogram(counters, shard, part->place.functions + at));
 		}
 		for (uint32_t at = 0; at < plan->sites.count; at++)
 			reset_site(counters, shard, part->place.sites + at);
