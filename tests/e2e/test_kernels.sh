@@ -17,8 +17,14 @@ for series in $kernels; do
 done
 QUICK=1 KERNELS=$kernels KERNEL_SECONDS=110 tests/kernels/run "$build"
 status=$?
-# A translated CPU on a busy machine tells nothing when it is not done.
+# A translated CPU on a busy machine tells nothing when it is not done, and now and then fails by itself:
+# what is lprof's own fault fails again.
 if [ $status = 1 ] && ! grep FAILED "$build/kernels/results" | grep -qv 'not done within'; then
 	echo 'skipped: this machine is too slow' && exit 77
+fi
+if [ $status = 1 ]; then
+	kernels=$(awk -F '\t' '$4 ~ /^FAILED/ { print $1 }' "$build/kernels/results")
+	QUICK=1 KERNELS=$kernels KERNEL_SECONDS=110 tests/kernels/run "$build"
+	status=$?
 fi
 exit $status
