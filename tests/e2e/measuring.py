@@ -155,6 +155,8 @@ def check_identity(checks, profile, what):
 def check_sums(checks, profile, what):
     """A function's lines add up to its total, and their own times to its own, within rounding."""
     for function in profile["functions"]:
+        checks.that(function["self_ns"] <= function["total_ns"] + len(function["lines"]) + 1,
+                    f"{what}: {function['name']}: its own time {function['self_ns']}, in all {function['total_ns']}")
         if not function["lines"] or function.get("rate", 1) < 1:
             continue
         for key in ("total_ns", "self_ns"):

@@ -13,6 +13,7 @@
 
 #define WARN_SHARE    0.05 /* of one CPU */
 #define WARN_AFTER_NS 1000000000
+#define WARN_TICKS    50 /* between two looks */
 
 int measure_check(
     const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure)
@@ -125,9 +126,13 @@ static void watch_images(struct measurement *measurement)
 /* Once, where no budget was asked for. */
 static void warn_of_cost(struct measurement *measurement)
 {
-	const double share = budget_spent(&measurement->budget, measurement->engine, WARN_AFTER_NS);
+	double share;
 
-	if (measurement->dear || measurement->budget_percent > 0 || share < WARN_SHARE)
+	if (measurement->dear || measurement->budget_percent > 0 ||
+	    ++measurement->ticks % WARN_TICKS) /* looking is not free either */
+		return;
+	share = budget_spent(&measurement->budget, measurement->engine, WARN_AFTER_NS);
+	if (share < WARN_SHARE)
 		return;
 	measurement->dear = true;
 	log_warning("the probes cost %.0f%% of one CPU: with --budget they cost what you allow",
@@ -138,7 +143,6 @@ void measure_tick(void *context)
 {
 	struct measurement *measurement = context;
 	struct failure failure = {0};
-
 	int error;
 
 	watch_images(measurement);

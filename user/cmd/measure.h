@@ -23,6 +23,7 @@ struct measurement {
 	bool switched; /* to exit sites, because of images that came later */
 	double budget_percent;
 	struct budget budget;
+	unsigned int ticks;
 	bool dear;  /* that they cost much has been said */
 	bool stuck; /* probes that were taken away did not come back, which has been said */
 };

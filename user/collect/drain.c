@@ -32,6 +32,11 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 	return profile->host.clock && profile->host.kernel ? 0 : -ENOMEM;
 }
 
+/* Of a function's lines, signed. */
+struct line_sums {
+	int64_t total_ns, self_ns;
+};
+
 /* One part on its way into the profile, with where its ids go there. */
 struct drained_part {
 	const struct drain_input *input;
@@ -40,6 +45,7 @@ struct drained_part {
 	const struct plan *plan;
 	uint32_t first_function; /* in the profile */
 	uint32_t *images;        /* the profile's, by the plan's */
+	struct line_sums *lines; /* by the plan's functions */
 };
 
 /* An image of the parts before, or a new one. */
@@ -92,6 +98,8 @@ static void drain_counts(struct profile_function *function, const struct functio
 			       (double)counted->primitive / (double)counted->opened);
 	function->total_ns = not_negative(counted->total_ns);
 	function->self_ns = not_negative(counted->self_ns);
+	if (function->self_ns > function->total_ns)
+		function->self_ns = function->total_ns;
 	function->raw_total_ns = counted->raw_total_ns;
 	function->min_ns = counted->min_ns;
 	function->max_ns = counted->max_ns;
@@ -163,6 +171,8 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 	};
 
 	counters_line(drained->input->counters, drained->part->place.lines + at, &counted);
+	drained->lines[planned->function].total_ns += counted.total_ns;
+	drained->lines[planned->function].self_ns += counted.total_ns - counted.inner_ns;
 	line.total_ns = not_negative(counted.total_ns);
 	line.self_ns = not_negative(counted.total_ns - counted.inner_ns);
 	line.max_ns = counted.max_ns;
@@ -190,6 +200,34 @@ static int drain_lines(const struct drained_part *drained, struct profile *profi
 	for (uint32_t i = 0; i < plan->lines.count && !error; i++)
 		error = drain_line(drained, i, lines[i], uncounted[i], profile);
 	return error;
+}
+
+/* Calibration errs both ways: what lines below zero lack, those above have too much. */
+static void scale(int64_t *ns, int64_t sum, int64_t positive)
+{
+	if (positive > not_negative(sum))
+		*ns = (int64_t)((double)*ns * (double)not_negative(sum) / (double)positive);
+}
+
+static void even_out_lines(const struct drained_part *drained, struct profile *profile)
+{
+	for (uint32_t at = 0; at < drained->plan->functions.count; at++) {
+		struct profile_function *function =
+		    &profile->functions.items[drained->first_function + at];
+		const struct line_sums *sums = &drained->lines[at];
+		const int64_t self_ns =
+		    sums->self_ns < sums->total_ns ? sums->self_ns : sums->total_ns;
+		int64_t total_ns = 0, positive_ns = 0;
+
+		ARRAY_FOREACH (line, &function->lines) {
+			total_ns += line->total_ns;
+			positive_ns += line->self_ns;
+		}
+		ARRAY_FOREACH (line, &function->lines) {
+			scale(&line->total_ns, sums->total_ns, total_ns);
+			scale(&line->self_ns, self_ns, positive_ns);
+		}
+	}
 }
 
 /* Where lines were measured a function's times are their sums, so that tables add up. */
@@ -299,6 +337,7 @@ static int drain_part(const struct drain_input *input, const struct function_sum
 {
 	const struct plan *plan = part->plan;
 	CLEANUP_FREE uint32_t *images = calloc(plan->images.count + 1, sizeof(*images));
+	CLEANUP_FREE struct line_sums *lines = calloc(plan->functions.count + 1, sizeof(*lines));
 	const struct drained_part drained = {
 	    .input = input,
 	    .sums = sums->functions,
@@ -306,8 +345,9 @@ static int drain_part(const struct drain_input *input, const struct function_sum
 	    .plan = plan,
 	    .first_function = (uint32_t)profile->functions.count,
 	    .images = images,
+	    .lines = lines,
 	};
-	int error = images ? drain_images(&drained, profile) : -ENOMEM;
+	int error = images && lines ? drain_images(&drained, profile) : -ENOMEM;
 
 	for (uint32_t at = 0; at < plan->functions.count && !error; at++) {
 		functions[part->place.functions + at] = drained.first_function + at;
@@ -315,6 +355,8 @@ static int drain_part(const struct drain_input *input, const struct function_sum
 	}
 	if (!error)
 		error = drain_lines(&drained, profile);
+	if (!error)
+		even_out_lines(&drained, profile);
 	return error ? error : drain_omissions(&drained, profile);
 }
 
