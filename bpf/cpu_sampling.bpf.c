@@ -20,15 +20,16 @@ char LICENSE[] SEC("license") = "GPL";
 #define INT64_MAX       0x7fffffffffffffffll
 #define USER_MODE       3 /* privilege level in the code segment's selector */
 
-volatile __u32 gate SEC(".data.sampling"); /* 0: samples are ignored */
+volatile __u32 gate SEC(".data.sampling");           /* 0: samples are ignored */
+volatile __u64 followed_slots SEC(".data.sampling"); /* a child that is forked is sampled too */
 
-/* The timing programs' own: process id to its scopes. */
+/* Process id to the slots that it is sampled for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TARGETS_MAX);
 	__type(key, __u32);
-	__type(value, __u32);
-} targets SEC(".maps");
+	__type(value, __u64);
+} sampled SEC(".maps");
 
 /* Process id to its address space; 0: to be read anew. */
 struct {
@@ -38,20 +39,28 @@ struct {
 	__type(value, __u32);
 } spaces SEC(".maps");
 
-/* By the hash of the places. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SAMPLED_STACKS);
-	__type(key, __u64);
+	__type(key, struct sample_key);
 	__type(value, struct sampled_stack);
 } stacks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SAMPLED_LEAVES);
-	__type(key, __u64); /* place */
+	__type(key, struct sample_key);
 	__type(value, __u64);
 } leaves SEC(".maps");
+
+/* Of the images in places: user space's own, here because the samples mean nothing without it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SAMPLED_IMAGES);
+	__type(key, __u32);
+	__type(value, struct sampled_file);
+} files SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -74,21 +83,22 @@ static __always_inline void add_sample(__u64 *samples)
 	__sync_fetch_and_add(samples, 1);
 }
 
-static __always_inline void count_leaf(__u64 place)
+static __always_inline void count_leaf(__u64 slots, __u64 place)
 {
-	__u64 *samples = bpf_map_lookup_elem(&leaves, &place), one = 1;
+	const struct sample_key key = {.slots = slots, .what = place};
+	__u64 *samples = bpf_map_lookup_elem(&leaves, &key), one = 1;
 
 	if (samples)
 		add_sample(samples);
-	else if (bpf_map_update_elem(&leaves, &place, &one, BPF_NOEXIST))
+	else if (bpf_map_update_elem(&leaves, &key, &one, BPF_NOEXIST))
 		count(SAMPLING_LOST);
 	count(SAMPLING_LEAF_ONLY);
 }
 
 static __always_inline void count_stack(struct walk *walk)
 {
+	const struct sample_key key = {.slots = walk->slots, .what = walk->hash};
 	struct sampled_stack *known;
-	__u64 key = walk->hash;
 
 	known = bpf_map_lookup_elem(&stacks, &key);
 	if (!known) {
@@ -99,7 +109,7 @@ static __always_inline void count_stack(struct walk *walk)
 	if (known)
 		add_sample(&known->samples);
 	else
-		count_leaf(walk->stack.places[0]);
+		count_leaf(walk->slots, walk->stack.places[0]);
 }
 
 static __always_inline void find_probes(struct walk *walk, struct task_struct *task)
@@ -203,14 +213,16 @@ int sample_cpu(struct sample *sample)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
+	const __u64 *slots = bpf_map_lookup_elem(&sampled, &process);
 	bool in_kernel = (sample->registers.cs & USER_MODE) != USER_MODE;
 	const struct pt_regs *registers;
 	struct walk *walk = walk_now();
 	__s64 system_call = -1;
 
-	if (!walk || !gate || !bpf_map_lookup_elem(&targets, &process))
+	if (!walk || !gate || !slots || !*slots)
 		return 0;
 	count(SAMPLING_TAKEN);
+	walk->slots = *slots;
 	walk_begin(walk, task, process);
 	if (in_kernel) {
 		registers = (const struct pt_regs *)bpf_task_pt_regs(task);
@@ -247,9 +259,13 @@ int sample_fork(struct bpf_raw_tracepoint_args *context)
 	const struct task_struct *parent = (const void *)context->args[0];
 	const struct task_struct *child = (const void *)context->args[1];
 	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), space;
+	const __u64 *slots = from == to ? NULL : bpf_map_lookup_elem(&sampled, &from);
 	const __u32 *known = from == to ? NULL : bpf_map_lookup_elem(&spaces, &from);
+	__u64 followed = slots ? *slots & followed_slots : 0;
 
-	space = known ? *known : 0;
+	if (followed)
+		bpf_map_update_elem(&sampled, &to, &followed, BPF_ANY);
+	space = followed && known ? *known : 0;
 	if (space)
 		bpf_map_update_elem(&spaces, &to, &space, BPF_ANY);
 	return 0;
@@ -271,7 +287,9 @@ int sample_exit(void *context)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
 
-	if (!BPF_CORE_READ(task, signal, live.counter))
-		bpf_map_delete_elem(&spaces, &process);
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	bpf_map_delete_elem(&sampled, &process);
+	bpf_map_delete_elem(&spaces, &process);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct walk {
 	__u8 called;           /* ip is a return address */
 	__u8 ended;            /* the outermost frame was reached */
 	__u16 reserved;
+	__u64 slots;            /* that the process is sampled for */
 	__u64 hash;             /* of the places so far */
 	struct mapping mapping; /* that the last address was in */
 	struct sampled_stack stack;

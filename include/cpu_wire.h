@@ -8,12 +8,19 @@
  *
  * An *address space* is a set of mappings that processes share: a forked child has its parent's
  * until it maps code of its own.
+ *
+ * Samples are kept apart by who asked for them: a *slot* is one who asks, a process is sampled for
+ * a set of slots, and each stack stands once for each such set. Stacks, innermost places and files
+ * are pinned by who wants to go on with them: a change of what they mean is another
+ * SAMPLES_VERSION.
  */
 #ifndef LPROF_CPU_WIRE_H
 #define LPROF_CPU_WIRE_H
 
 #include <linux/types.h>
 
+#define SAMPLES_VERSION   1
+#define SAMPLING_SLOTS    64 /* bits of a set */
 #define STACK_PLACES_MAX  127
 #define SAMPLED_STACKS    16384 /* different stacks that the table has room for */
 #define SAMPLED_LEAVES    65536 /* innermost places, once that is full */
@@ -38,6 +45,12 @@ enum place_kind {
 	PLACE_KINDS
 };
 #define PLACE_OF_KIND(kind) (PLACE_KIND_IMAGE << PLACE_IMAGE_SHIFT | (kind))
+
+struct sample_key {
+	__u64 slots; /* that the process was sampled for */
+	__u64 what;  /* of stacks: the hash of the places; of innermost places: the place */
+};
+_Static_assert(sizeof(struct sample_key) == 16, "wire layout");
 
 struct sampled_stack {
 	__u64 samples;
@@ -95,6 +108,18 @@ _Static_assert(sizeof(struct unwind_row) == 12, "wire layout");
 struct sampled_image {
 	__u32 rows; /* of its table; 0: none, and frame pointers are all there is */
 };
+
+#define SAMPLED_PATH_MAX 1024
+
+/* What the number of an image in places stands for: a file, as it was when it was first seen. */
+struct sampled_file {
+	__u64 device, inode;           /* as processes' mappings have them */
+	__u64 file_device, file_inode; /* as the file itself has them */
+	__u64 size;
+	__s64 changed_ns;
+	char path[SAMPLED_PATH_MAX]; /* as the first process saw it */
+};
+_Static_assert(sizeof(struct sampled_file) == 48 + SAMPLED_PATH_MAX, "wire layout");
 
 enum sampling_count {
 	SAMPLING_TAKEN,     /* samples of targets */

@@ -55,15 +55,20 @@ static bool is_sampled(const struct measure_options *options)
 static int sample(struct measurement *measurement, const struct measure_options *options,
     const pid_t *pids, size_t count, struct failure *failure)
 {
-	const struct cpu_sampler_options sampling = {
+	struct cpu_sampler_options sampling = {
 	    .hz = options->cpu_hz,
-	    .targets = engine_targets_map(measurement->engine),
 	    .threads = engine_threads_map(measurement->engine),
-	    .pids = pids,
-	    .pid_count = count,
 	};
+	int error = sample_tables_open(NULL, &measurement->samples, failure);
 
-	return cpu_sampler_open(&sampling, &measurement->sampler, failure);
+	sampling.tables = measurement->samples;
+	measurement->sampling_period_ns = 1000000000u / options->cpu_hz;
+	if (!error)
+		error = cpu_sampler_open(&sampling, &measurement->sampler, failure);
+	for (size_t at = 0; at < count && !error; at++)
+		error =
+		    cpu_sampler_add(measurement->sampler, 0, pids[at], options->follow, failure);
+	return error;
 }
 
 int measure_prepare(const struct measure_options *options, const pid_t *pids, size_t count,
@@ -97,7 +102,10 @@ int measure_activate(struct measurement *measurement, struct failure *failure)
 {
 	engine_activate(measurement->engine);
 	budget_open(&measurement->budget, measurement->budget_percent, measurement->engine);
-	return measurement->sampler ? cpu_sampler_activate(measurement->sampler, failure) : 0;
+	if (!measurement->sampler)
+		return 0;
+	cpu_sampler_activate(measurement->sampler);
+	return cpu_sampler_start_thread(measurement->sampler, failure);
 }
 
 static void watch_images(struct measurement *measurement)
@@ -168,7 +176,8 @@ int measure_finish(
 	if (!error)
 		budget_close(&measurement->budget, measurement->engine, &(*ret_profile)->cost);
 	if (!error && measurement->sampler)
-		error = cpu_sampler_drain(measurement->sampler, *ret_profile, failure);
+		error = sample_tables_drain(measurement->samples, 1,
+		    measurement->sampling_period_ns, *ret_profile, failure);
 	progress_end(&measurement->progress);
 	return error;
 }
@@ -224,6 +233,7 @@ void measure_free(struct measurement *measurement)
 		return;
 	progress_end(&measurement->progress);
 	cpu_sampler_free(measurement->sampler);
+	sample_tables_free(measurement->samples);
 	engine_free(measurement->engine);
 	target_plan_free(measurement->target);
 	free(measurement);

@@ -18,7 +18,9 @@
 struct measurement {
 	struct target_plan *target;
 	struct engine *engine;
+	struct sample_tables *samples;
 	struct cpu_sampler *sampler; /* NULL: CPU time is not sampled */
+	uint64_t sampling_period_ns;
 	struct progress progress;
 	bool switched; /* to exit sites, because of images that came later */
 	double budget_percent;

@@ -4,7 +4,9 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "cpu_wire.h"
@@ -47,34 +49,164 @@ static int read_segments(struct code_image *image, const struct elf_file *file)
 }
 
 /* What is no ELF file has places by offset in the file, and no names. */
-static void image_read(struct code_image *image, pid_t pid, const struct process_mapping *mapping)
+static void image_read(struct code_image *image)
 {
 	struct elf_file file;
 
-	image->fd = open_mapped(pid, mapping);
 	if (image->fd < 0 || elf_file_open(image->path, image->fd, &file, NULL))
 		return;
 	(void)read_segments(image, &file);
 	elf_file_close(&file);
 }
 
+static void image_fini(struct code_image *image)
+{
+	free(image->path);
+	cleanup_close(&image->fd);
+	ARRAY_FREE(&image->segments);
+}
+
+static void describe(const struct code_image *image, struct sampled_file *ret_file)
+{
+	struct stat status;
+
+	*ret_file = (struct sampled_file){.device = image->device, .inode = image->inode};
+	snprintf(ret_file->path, sizeof(ret_file->path), "%s", image->path);
+	if (image->fd < 0 || fstat(image->fd, &status) < 0)
+		return;
+	ret_file->file_device = status.st_dev;
+	ret_file->file_inode = status.st_ino;
+	ret_file->size = (uint64_t)status.st_size;
+	ret_file->changed_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+}
+
+/* Without its word in the kernel's map nobody would know later what a number stood for. */
+static int note_image(
+    const struct code_images *images, uint32_t number, const struct code_image *image)
+{
+	struct sampled_file file;
+
+	describe(image, &file);
+	return bpf_map_update_elem(images->files, &number, &file, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int find_known(
+    const struct code_images *images, pid_t pid, const struct process_mapping *mapping)
+{
+	ARRAY_FOREACH (known, &images->items) {
+		int number = (int)(known - images->items.items);
+
+		if (known->inode != mapping->inode || known->device != mapping->device)
+			continue;
+		if (known->fd < 0) {
+			known->fd = open_mapped(pid, mapping);
+			image_read(known);
+			(void)note_image(images, (uint32_t)number, known);
+		}
+		return number;
+	}
+	return -ENOENT;
+}
+
 int code_images_find(struct code_images *images, pid_t pid, const struct process_mapping *mapping)
 {
 	struct code_image image = {.device = mapping->device, .inode = mapping->inode, .fd = -1};
+	int number = find_known(images, pid, mapping), error;
 
-	ARRAY_FOREACH (known, &images->items)
-		if (known->inode == mapping->inode && known->device == mapping->device) {
-			if (known->fd < 0)
-				image_read(known, pid, mapping);
-			return (int)(known - images->items.items);
-		}
-	if (images->items.count >= SAMPLED_IMAGES)
+	if (number >= 0)
+		return number;
+	number = (int)images->items.count;
+	if (number >= SAMPLED_IMAGES)
 		return -ENOSPC;
 	if (ARRAY_RESERVE(&images->items, 1) || !(image.path = strdup(mapping->path)))
 		return -ENOMEM;
-	image_read(&image, pid, mapping);
+	image.fd = open_mapped(pid, mapping);
+	image_read(&image);
+	error = note_image(images, (uint32_t)number, &image);
+	if (error) {
+		image_fini(&image);
+		return error;
+	}
 	images->items.items[images->items.count++] = image;
-	return (int)images->items.count - 1;
+	return number;
+}
+
+/* ---- Of a sampler before ---- */
+
+/* The file that was meant, by its path; what other processes see there may be another one. */
+static void adopt_file(struct code_image *image, const struct sampled_file *file)
+{
+	struct sampled_file found;
+
+	image->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	describe(image, &found);
+	if (image->fd >= 0 && !memcmp(&found, file, sizeof(found))) {
+		image_read(image);
+		return;
+	}
+	cleanup_close(&image->fd);
+	image->fd = -1;
+	image->inode = 0; /* another file may have the number by now */
+}
+
+int code_images_adopt(struct code_images *images)
+{
+	struct sampled_file file;
+	uint32_t number;
+
+	for (number = 0; number < SAMPLED_IMAGES; number++) {
+		struct code_image image = {.fd = -1};
+
+		if (bpf_map_lookup_elem(images->files, &number, &file) < 0)
+			return 0;
+		file.path[sizeof(file.path) - 1] = '\0';
+		image.device = file.device;
+		image.inode = file.inode;
+		image.path = strdup(file.path);
+		if (!image.path || ARRAY_RESERVE(&images->items, 1)) {
+			free(image.path);
+			return -ENOMEM;
+		}
+		adopt_file(&image, &file);
+		images->items.items[images->items.count++] = image;
+	}
+	return 0;
+}
+
+/* ---- Indexes ---- */
+
+const struct image_index *code_image_index(struct code_image *image)
+{
+	const struct image_index_options options = {.root = ""};
+	CLEANUP_CLOSE int fd = -1;
+
+	if (image->indexed)
+		return image->index;
+	image->indexed = true;
+	if (image->fd >= 0)
+		fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0 || image_index_open(image->path, fd, &options, &image->index, NULL))
+		return NULL;
+	(void)TAKE_FD(fd);
+	return image->index;
+}
+
+void code_images_rest(struct code_images *images)
+{
+	ARRAY_FOREACH (image, &images->items) {
+		image_index_free(TAKE(image->index));
+		image->indexed = false;
+	}
+}
+
+/* ---- Unwinding ---- */
+
+void code_images_renew(struct code_images *images, int images_map, int unwind_tables_map)
+{
+	images->images = images_map;
+	images->unwind_tables = unwind_tables_map;
+	ARRAY_FOREACH (image, &images->items)
+		image->unwound = false;
 }
 
 /* Puts the rows into a table of their own, then the table where the program looks for it. */
@@ -128,10 +260,8 @@ uint64_t code_image_bias(const struct code_image *image, const struct process_ma
 
 void code_images_fini(struct code_images *images)
 {
-	ARRAY_FOREACH (image, &images->items) {
-		free(image->path);
-		cleanup_close(&image->fd);
-		ARRAY_FREE(&image->segments);
-	}
+	code_images_rest(images);
+	ARRAY_FOREACH (image, &images->items)
+		image_fini(image);
 	ARRAY_FREE(&images->items);
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/array.h"
+#include "target/image_index.h"
 #include "target/process_maps.h"
 
 struct code_segment {
@@ -19,17 +20,26 @@ struct code_segment {
 
 struct code_image {
 	dev_t device;
-	uint64_t inode;
-	char *path; /* as the first process saw it */
-	int fd;     /* -1: it could not be opened */
+	uint64_t inode; /* 0: no mapping is of it any more */
+	char *path;     /* as the first process saw it */
+	int fd;         /* -1: it could not be opened */
 	ARRAY(struct code_segment) segments;
 	bool unwound; /* its table was made, if it can be */
+	struct image_index *index;
+	bool indexed; /* the index was opened, if it can be */
 };
 
 struct code_images {
 	ARRAY(struct code_image) items;
-	int images, unwind_tables; /* the kernel's maps, borrowed */
+	int files;                 /* the kernel's map that keeps what they are, borrowed */
+	int images, unwind_tables; /* of the present sampler, borrowed */
 };
+
+/*
+ * Opens the files that are kept in the kernel's map, at their numbers; one that is not there any
+ * more, or not the same, keeps its number. -ENOMEM.
+ */
+int code_images_adopt(struct code_images *images);
 
 /*
  * The image of a process's mapping as an index into items, opened if it is new. -ENOSPC: there are
@@ -39,6 +49,15 @@ int code_images_find(struct code_images *images, pid_t pid, const struct process
 
 /* What to subtract from an address in the mapping to have the image's own. */
 uint64_t code_image_bias(const struct code_image *image, const struct process_mapping *mapping);
+
+/* What the image's addresses are, kept until code_images_rest(); NULL: it cannot be read. */
+const struct image_index *code_image_index(struct code_image *image);
+
+/* Gives the memory of all indexes back. */
+void code_images_rest(struct code_images *images);
+
+/* The unwinding tables are made for another sampler. */
+void code_images_renew(struct code_images *images, int images_map, int unwind_tables_map);
 
 /* Gives the kernel the unwinding tables of new images: some 10 ms for a large library. */
 void code_images_unwind(struct code_images *images);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Runs the sampling program: its perf events, its tables, and the thread that keeps them true.
+// Runs the sampling program: its perf events, whom it samples, and what it knows of their code.
 #include "collect/cpu_sampler.h"
 
 #include <bpf/bpf.h>
@@ -17,132 +17,284 @@
 #include "base/parse.h"
 #include "capacities.h"
 #include "collect/address_spaces.h"
-#include "collect/sample_profile.h"
+#include "collect/file_users.h"
+#include "collect/process_news.h"
 #include "cpu_sampling.skel.h"
+#include "cpu_wire.h"
 
 #define RATE_LIMIT_FILE "/proc/sys/kernel/perf_event_max_sample_rate"
-#define NEWS_PAGES      16  /* of a CPU's ring of news about processes */
 #define POLL_MS         100 /* how soon the thread sees that it shall end */
 #define SWEEP_SECONDS   1
 
+/* Of a slot: the file whose users are sampled; all zero: none. */
+struct sampled_users {
+	uint64_t device, inode;
+};
+
 struct cpu_sampler {
 	struct cpu_sampling_bpf *skeleton;
+	struct sample_tables *tables;
 	ARRAY(int) events; /* one a CPU */
-	int targets;
+	int sampled;       /* the kernel's map of whom to sample */
 	uint64_t period_ns;
-	struct code_images images;
 	struct address_spaces spaces;
-	/* The thread's, while it runs. */
-	int news_map;
-	struct perf_buffer *news;
+	struct sampled_users users[SAMPLING_SLOTS];
+	uint64_t file_slots; /* those of files */
+	struct process_news *news;
 	pthread_t thread;
 	bool running, stopping;
-	bool ended, overrun; /* some process ended; some news were lost */
-	pid_array changed;   /* targets that may map other code now */
+	bool swept_late;     /* some process ended or executed since the last sweep */
+	bool overrun;        /* some news were lost */
+	pid_array changed;   /* sampled processes that may map other code now */
+	pid_array newcomers; /* processes that may have begun or ended to map a slot's file */
 	time_t swept;
 };
 
-/* ---- News about processes ---- */
+/* ---- Whom to sample ---- */
 
-static void note_change(struct cpu_sampler *sampler, uint32_t pid)
+static uint64_t slots_of(const struct cpu_sampler *sampler, pid_t pid)
 {
-	uint32_t scopes;
+	uint32_t key = (uint32_t)pid;
+	uint64_t slots = 0;
 
-	if (bpf_map_lookup_elem(sampler->targets, &pid, &scopes) < 0)
-		return;
-	ARRAY_FOREACH (known, &sampler->changed)
-		if (*known == (pid_t)pid)
-			return;
-	if (ARRAY_APPEND(&sampler->changed, (pid_t)pid))
-		sampler->overrun = true;
+	(void)bpf_map_lookup_elem(sampler->sampled, &key, &slots);
+	return slots;
 }
 
-/* Records of MMAP, COMM and EXIT begin alike, see perf_event_open(2). */
-struct process_news {
-	struct perf_event_header header;
-	uint32_t pid, tid;
-};
-
-static enum bpf_perf_event_ret take_news(void *context, int cpu, struct perf_event_header *event)
+static int set_slots(const struct cpu_sampler *sampler, pid_t pid, uint64_t slots)
 {
-	const struct process_news *news = (const void *)event;
-	struct cpu_sampler *sampler = context;
+	uint32_t key = (uint32_t)pid;
 
-	(void)cpu;
-	if (event->type == PERF_RECORD_MMAP || event->type == PERF_RECORD_COMM)
-		note_change(sampler, news->pid);
-	else if (event->type == PERF_RECORD_EXIT)
-		sampler->ended = true;
-	else if (event->type == PERF_RECORD_LOST)
-		sampler->overrun = true;
-	return LIBBPF_PERF_EVENT_CONT;
+	if (slots)
+		return bpf_map_update_elem(sampler->sampled, &key, &slots, BPF_ANY) < 0 ? -errno
+											: 0;
+	(void)bpf_map_delete_elem(sampler->sampled, &key);
+	return 0;
 }
 
-static void refresh_all(struct cpu_sampler *sampler)
+/* Calls `visit` with each process that is sampled; it may change that process's slots. */
+static void visit_sampled(struct cpu_sampler *sampler,
+    void (*visit)(struct cpu_sampler *sampler, pid_t pid, uint64_t slots, uint64_t argument),
+    uint64_t argument)
 {
-	uint32_t key, *previous = NULL;
+	uint32_t pid, next, *previous = NULL;
+	bool more = bpf_map_get_next_key(sampler->sampled, NULL, &next) == 0;
 
-	sampler->overrun = false;
-	for (size_t seen = 0; seen < TARGETS_MAX; seen++) {
-		if (bpf_map_get_next_key(sampler->targets, previous, &key) < 0)
-			return;
-		(void)address_spaces_refresh(&sampler->spaces, (pid_t)key);
-		previous = &key;
+	for (size_t seen = 0; more && seen < TARGETS_MAX; seen++) {
+		pid = next;
+		previous = &pid;
+		more = bpf_map_get_next_key(sampler->sampled, previous, &next) == 0;
+		visit(sampler, (pid_t)pid, slots_of(sampler, (pid_t)pid), argument);
 	}
 }
 
-static void handle_news(struct cpu_sampler *sampler)
+static int add_slot(struct cpu_sampler *sampler, pid_t pid, uint32_t slot, struct failure *failure)
+{
+	int error = set_slots(sampler, pid, slots_of(sampler, pid) | 1ull << slot);
+
+	if (error)
+		return failure_set(
+		    failure, -error, "cannot sample process %d: %s", (int)pid, strerror(-error));
+	(void)address_spaces_refresh(&sampler->spaces, pid);
+	return 0;
+}
+
+int cpu_sampler_add(
+    struct cpu_sampler *sampler, uint32_t slot, pid_t pid, bool follow, struct failure *failure)
+{
+	int error;
+
+	if (follow)
+		sampler->skeleton->data_sampling->followed_slots |= 1ull << slot;
+	error = add_slot(sampler, pid, slot, failure);
+	code_images_unwind(&sampler->tables->images);
+	return error;
+}
+
+/* The slots of files that the process maps, and those that it has for another reason. */
+static void update_newcomer(struct cpu_sampler *sampler, pid_t pid)
+{
+	uint64_t slots = slots_of(sampler, pid), wanted = slots & ~sampler->file_slots;
+
+	for (uint32_t slot = 0; slot < SAMPLING_SLOTS; slot++)
+		if (sampler->file_slots & 1ull << slot &&
+		    file_is_mapped(pid, sampler->users[slot].device, sampler->users[slot].inode))
+			wanted |= 1ull << slot;
+	if (wanted == slots || set_slots(sampler, pid, wanted) || !wanted)
+		return;
+	(void)address_spaces_refresh(&sampler->spaces, pid);
+}
+
+int cpu_sampler_add_file(struct cpu_sampler *sampler, uint32_t slot, uint64_t device,
+    uint64_t inode, struct failure *failure)
+{
+	pid_array pids = {0};
+	int error;
+
+	sampler->users[slot] = (struct sampled_users){.device = device, .inode = inode};
+	sampler->file_slots |= 1ull << slot;
+	sampler->skeleton->data_sampling->followed_slots |= 1ull << slot;
+	error = file_list_users(device, inode, &pids, failure);
+	ARRAY_FOREACH (pid, &pids)
+		if (!error)
+			error = add_slot(sampler, *pid, slot, failure);
+	ARRAY_FREE(&pids);
+	code_images_unwind(&sampler->tables->images);
+	return error;
+}
+
+static void leave_slot(struct cpu_sampler *sampler, pid_t pid, uint64_t slots, uint64_t left)
+{
+	if (slots & left)
+		(void)set_slots(sampler, pid, slots & ~left);
+}
+
+void cpu_sampler_remove(struct cpu_sampler *sampler, uint32_t slot)
+{
+	sampler->skeleton->data_sampling->followed_slots &= ~(1ull << slot);
+	sampler->file_slots &= ~(1ull << slot);
+	sampler->users[slot] = (struct sampled_users){0};
+	visit_sampled(sampler, leave_slot, 1ull << slot);
+}
+
+size_t cpu_sampler_count(const struct cpu_sampler *sampler, uint32_t slot)
+{
+	uint32_t pid, *previous = NULL;
+	size_t count = 0;
+
+	for (size_t seen = 0; seen < TARGETS_MAX; seen++) {
+		if (bpf_map_get_next_key(sampler->sampled, previous, &pid) < 0)
+			break;
+		previous = &pid;
+		count += slots_of(sampler, (pid_t)pid) >> slot & 1;
+	}
+	return count;
+}
+
+/* ---- News about processes ---- */
+
+static void note(struct cpu_sampler *sampler, pid_array *pids, pid_t pid)
+{
+	ARRAY_FOREACH (known, pids)
+		if (*known == pid)
+			return;
+	if (ARRAY_APPEND(pids, pid))
+		sampler->overrun = true;
+}
+
+static void note_mapped(void *context, pid_t pid, uint64_t inode)
+{
+	struct cpu_sampler *sampler = context;
+
+	for (uint32_t slot = 0; slot < SAMPLING_SLOTS && sampler->file_slots && inode; slot++)
+		if (sampler->users[slot].inode == inode)
+			note(sampler, &sampler->newcomers, pid);
+	if (slots_of(sampler, pid))
+		note(sampler, &sampler->changed, pid);
+}
+
+static void note_executed(void *context, pid_t pid)
+{
+	struct cpu_sampler *sampler = context;
+	uint64_t slots = slots_of(sampler, pid);
+
+	if (!slots)
+		return;
+	sampler->swept_late = true;
+	note(sampler, &sampler->changed, pid);
+	if (slots & sampler->file_slots)
+		note(sampler, &sampler->newcomers, pid);
+}
+
+static void note_ended(void *context, pid_t pid)
+{
+	struct cpu_sampler *sampler = context;
+
+	(void)pid;
+	sampler->swept_late = true;
+}
+
+static void note_lost(void *context)
+{
+	struct cpu_sampler *sampler = context;
+
+	sampler->overrun = true;
+}
+
+static void refresh(struct cpu_sampler *sampler, pid_t pid, uint64_t slots, uint64_t unused)
+{
+	(void)unused;
+	if (slots & sampler->file_slots)
+		update_newcomer(sampler, pid);
+	(void)address_spaces_refresh(&sampler->spaces, pid);
+}
+
+/* All that may have been missed. */
+static void refresh_all(struct cpu_sampler *sampler)
+{
+	sampler->overrun = false;
+	for (uint32_t slot = 0; slot < SAMPLING_SLOTS; slot++) {
+		const struct sampled_users *users = &sampler->users[slot];
+
+		if (sampler->file_slots & 1ull << slot)
+			(void)cpu_sampler_add_file(
+			    sampler, slot, users->device, users->inode, NULL);
+	}
+	visit_sampled(sampler, refresh, 0);
+}
+
+/* Of a process whose word about its code came before the kernel's that it executes. */
+static void refresh_unknown(struct cpu_sampler *sampler, pid_t pid, uint64_t slots, uint64_t unused)
+{
+	uint32_t key = (uint32_t)pid, space;
+
+	(void)slots;
+	(void)unused;
+	if (bpf_map_lookup_elem(sampler->spaces.spaces, &key, &space) < 0)
+		(void)address_spaces_refresh(&sampler->spaces, pid);
+}
+
+static void sweep(struct cpu_sampler *sampler)
 {
 	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (!sampler->swept_late || now.tv_sec - sampler->swept < SWEEP_SECONDS)
+		return;
+	sampler->swept_late = false;
+	sampler->swept = now.tv_sec;
+	visit_sampled(sampler, refresh_unknown, 0);
+	address_spaces_sweep(&sampler->spaces);
+}
+
+void cpu_sampler_follow(struct cpu_sampler *sampler, int timeout_ms)
+{
+	process_news_take(sampler->news, timeout_ms);
+	ARRAY_FOREACH (pid, &sampler->newcomers)
+		update_newcomer(sampler, *pid);
+	sampler->newcomers.count = 0;
 	ARRAY_FOREACH (pid, &sampler->changed)
-		(void)address_spaces_refresh(&sampler->spaces, *pid);
+		if (slots_of(sampler, *pid))
+			(void)address_spaces_refresh(&sampler->spaces, *pid);
 	sampler->changed.count = 0;
 	if (sampler->overrun)
 		refresh_all(sampler);
-	code_images_unwind(&sampler->images);
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (sampler->ended && now.tv_sec - sampler->swept >= SWEEP_SECONDS) {
-		sampler->ended = false;
-		sampler->swept = now.tv_sec;
-		address_spaces_sweep(&sampler->spaces);
-	}
+	code_images_unwind(&sampler->tables->images);
+	sweep(sampler);
+}
+
+int cpu_sampler_fd(const struct cpu_sampler *sampler)
+{
+	return process_news_fd(sampler->news);
 }
 
 static void *follow_code(void *context)
 {
 	struct cpu_sampler *sampler = context;
 
-	while (!__atomic_load_n(&sampler->stopping, __ATOMIC_ACQUIRE)) {
-		(void)perf_buffer__poll(sampler->news, POLL_MS);
-		handle_news(sampler);
-	}
+	while (!__atomic_load_n(&sampler->stopping, __ATOMIC_ACQUIRE))
+		cpu_sampler_follow(sampler, POLL_MS);
 	return NULL;
-}
-
-static int news_open(struct cpu_sampler *sampler, struct failure *failure)
-{
-	struct perf_event_attr attributes = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attributes),
-	    .config = PERF_COUNT_SW_DUMMY,
-	    .mmap = 1, /* of code */
-	    .comm = 1,
-	    .task = 1,
-	    .watermark = 1,
-	    .wakeup_watermark = 1,
-	};
-	int cpus = libbpf_num_possible_cpus();
-
-	sampler->news_map =
-	    bpf_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, "news", 4, 4, (uint32_t)cpus, NULL);
-	if (sampler->news_map >= 0)
-		sampler->news = perf_buffer__new_raw(
-		    sampler->news_map, NEWS_PAGES, &attributes, take_news, sampler, NULL);
-	if (!sampler->news)
-		return failure_set(failure, errno ? errno : ENOSYS,
-		    "cannot follow what targets map: %s", strerror(errno));
-	return 0;
 }
 
 /* ---- Open ---- */
@@ -162,17 +314,37 @@ static int check_rate(uint32_t hz, struct failure *failure)
 	return 0;
 }
 
+static int reuse_maps(
+    const struct cpu_sampling_bpf *skeleton, const struct sample_tables *tables, int threads)
+{
+	const struct {
+		struct bpf_map *map;
+		int fd;
+	} maps[] = {
+	    {skeleton->maps.threads, threads},
+	    {skeleton->maps.stacks, tables->maps[TABLE_STACKS]},
+	    {skeleton->maps.leaves, tables->maps[TABLE_LEAVES]},
+	    {skeleton->maps.sampling_counts, tables->maps[TABLE_COUNTS]},
+	    {skeleton->maps.files, tables->maps[TABLE_FILES]},
+	};
+	int error = 0;
+
+	for (size_t at = 0; at < ARRAY_SIZE(maps) && !error; at++)
+		error = bpf_map__reuse_fd(maps[at].map, maps[at].fd);
+	return error;
+}
+
 static int load(struct cpu_sampler *sampler, int threads, struct failure *failure)
 {
 	struct cpu_sampling_bpf *skeleton = cpu_sampling_bpf__open();
+	struct code_images *images = &sampler->tables->images;
 	int error;
 
 	sampler->skeleton = skeleton;
 	if (!skeleton)
 		return failure_set(failure, errno, "cannot read lprof's own BPF programs");
-	error = bpf_map__reuse_fd(skeleton->maps.targets, sampler->targets);
-	error = error ? error : bpf_map__reuse_fd(skeleton->maps.threads, threads);
-	error = error ? -error : -cpu_sampling_bpf__load(skeleton);
+	error = -reuse_maps(skeleton, sampler->tables, threads);
+	error = error ? error : -cpu_sampling_bpf__load(skeleton);
 	if (error == EPERM || error == EACCES)
 		return failure_set(failure, EPERM,
 		    "may not sample CPU time: run lprof as root, or with CAP_BPF and CAP_PERFMON");
@@ -181,9 +353,10 @@ static int load(struct cpu_sampler *sampler, int threads, struct failure *failur
 		    "the kernel does not accept the program that samples CPU time: %s (Linux 5.17 "
 		    "is the oldest that can; LPROF_DEBUG=1 shows why)",
 		    strerror(error));
-	sampler->images.images = bpf_map__fd(skeleton->maps.images);
-	sampler->images.unwind_tables = bpf_map__fd(skeleton->maps.unwind_tables);
-	sampler->spaces.images = &sampler->images;
+	code_images_renew(
+	    images, bpf_map__fd(skeleton->maps.images), bpf_map__fd(skeleton->maps.unwind_tables));
+	sampler->sampled = bpf_map__fd(skeleton->maps.sampled);
+	sampler->spaces.images = images;
 	sampler->spaces.spaces = bpf_map__fd(skeleton->maps.spaces);
 	sampler->spaces.mappings = bpf_map__fd(skeleton->maps.mappings);
 	return 0;
@@ -239,23 +412,26 @@ int cpu_sampler_open(const struct cpu_sampler_options *options, struct cpu_sampl
     struct failure *failure)
 {
 	CLEANUP(cpu_sampler_free_p) struct cpu_sampler *sampler = calloc(1, sizeof(*sampler));
+	struct process_news_handlers handlers = {
+	    .mapped = note_mapped,
+	    .executed = note_executed,
+	    .ended = note_ended,
+	    .lost = note_lost,
+	    .context = sampler,
+	};
 	int error;
 
 	if (!sampler)
 		return failure_set(failure, ENOMEM, "out of memory");
-	sampler->news_map = -1;
-	sampler->targets = options->targets;
+	sampler->tables = options->tables;
 	sampler->period_ns = 1000000000u / options->hz;
 	error = check_rate(options->hz, failure);
 	if (!error)
 		error = load(sampler, options->threads, failure);
 	if (!error)
 		error = attach_followers(sampler, failure);
-	if (!error)
-		error = news_open(sampler, failure); /* before mappings are read: none is missed */
-	for (size_t i = 0; i < options->pid_count && !error; i++)
-		(void)address_spaces_refresh(&sampler->spaces, options->pids[i]);
-	code_images_unwind(&sampler->images);
+	if (!error) /* before mappings are read: none is missed */
+		error = process_news_open(&handlers, &sampler->news, failure);
 	if (!error)
 		error = attach(sampler, failure);
 	if (error)
@@ -266,7 +442,12 @@ int cpu_sampler_open(const struct cpu_sampler_options *options, struct cpu_sampl
 
 /* ---- Measuring ---- */
 
-int cpu_sampler_activate(struct cpu_sampler *sampler, struct failure *failure)
+void cpu_sampler_activate(struct cpu_sampler *sampler)
+{
+	sampler->skeleton->data_sampling->gate = 1;
+}
+
+int cpu_sampler_start_thread(struct cpu_sampler *sampler, struct failure *failure)
 {
 	sigset_t all, before;
 	int error;
@@ -278,14 +459,25 @@ int cpu_sampler_activate(struct cpu_sampler *sampler, struct failure *failure)
 	if (error)
 		return failure_set(failure, error, "cannot start a thread: %s", strerror(error));
 	sampler->running = true;
-	sampler->skeleton->data_sampling->gate = 1;
 	return 0;
+}
+
+static uint64_t missed_by(const struct cpu_sampling_bpf *skeleton)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(skeleton->progs.sample_cpu), &info, &size)
+		   ? 0
+		   : info.recursion_misses;
 }
 
 void cpu_sampler_stop(struct cpu_sampler *sampler)
 {
 	if (sampler->skeleton && sampler->skeleton->data_sampling)
 		sampler->skeleton->data_sampling->gate = 0;
+	if (sampler->events.count)
+		sampler->tables->missed += missed_by(sampler->skeleton);
 	ARRAY_FOREACH (event, &sampler->events)
 		cleanup_close(event);
 	sampler->events.count = 0;
@@ -296,38 +488,16 @@ void cpu_sampler_stop(struct cpu_sampler *sampler)
 	sampler->running = false;
 }
 
-int cpu_sampler_drain(struct cpu_sampler *sampler, struct profile *profile, struct failure *failure)
-{
-	struct bpf_program *program = sampler->skeleton->progs.sample_cpu;
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-	struct sample_profile_input input = {
-	    .images = &sampler->images,
-	    .stacks = bpf_map__fd(sampler->skeleton->maps.stacks),
-	    .leaves = bpf_map__fd(sampler->skeleton->maps.leaves),
-	    .counts = bpf_map__fd(sampler->skeleton->maps.sampling_counts),
-	    .period_ns = sampler->period_ns,
-	};
-	int error;
-
-	if (!bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-		input.missed = info.recursion_misses;
-	error = sample_profile(&input, profile);
-	return error ? failure_set(failure, -error, "cannot read the samples: %s", strerror(-error))
-		     : 0;
-}
-
 void cpu_sampler_free(struct cpu_sampler *sampler)
 {
 	if (!sampler)
 		return;
 	cpu_sampler_stop(sampler);
 	ARRAY_FREE(&sampler->events);
-	perf_buffer__free(sampler->news);
-	cleanup_close(&sampler->news_map);
+	process_news_free(sampler->news);
 	cpu_sampling_bpf__destroy(sampler->skeleton);
 	address_spaces_fini(&sampler->spaces);
-	code_images_fini(&sampler->images);
 	ARRAY_FREE(&sampler->changed);
+	ARRAY_FREE(&sampler->newcomers);
 	free(sampler);
 }

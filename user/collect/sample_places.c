@@ -4,9 +4,7 @@
 #include "collect/sample_places.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cpu_wire.h"
@@ -23,7 +21,7 @@ static const char *const kind_names[PLACE_KINDS] = {
 };
 
 int place_resolver_init(
-    struct place_resolver *resolver, struct profile *profile, const struct code_images *images)
+    struct place_resolver *resolver, struct profile *profile, struct code_images *images)
 {
 	*resolver = (struct place_resolver){
 	    .profile = profile, .images = images, .planned = profile->functions.count};
@@ -36,20 +34,6 @@ int place_resolver_init(
 }
 
 /* ---- Images ---- */
-
-static struct image_index *open_index(const struct code_image *image)
-{
-	const struct image_index_options options = {.root = ""};
-	CLEANUP_CLOSE int fd = -1;
-	struct image_index *index;
-
-	if (image->fd >= 0)
-		fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0 || image_index_open(image->path, fd, &options, &index, NULL))
-		return NULL;
-	(void)TAKE_FD(fd);
-	return index;
-}
 
 static int place_image(
     struct place_resolver *resolver, const char *path, const char *build_id, uint32_t *ret_image)
@@ -70,7 +54,7 @@ static int place_image(
 static struct resolved_image *resolve_image(struct place_resolver *resolver, uint64_t id)
 {
 	struct resolved_image *resolved;
-	const struct code_image *image;
+	struct code_image *image;
 
 	if (id >= resolver->opened.count)
 		return NULL;
@@ -78,7 +62,7 @@ static struct resolved_image *resolve_image(struct place_resolver *resolver, uin
 	if (resolved->opened)
 		return resolved;
 	image = &resolver->images->items.items[id];
-	resolved->index = open_index(image);
+	resolved->index = code_image_index(image);
 	resolved->opened = true;
 	return place_image(resolver, image->path, resolved->index ? resolved->index->build_id : "",
 		   &resolved->image)
@@ -287,8 +271,6 @@ int place_resolve(struct place_resolver *resolver, uint64_t place, struct place_
 
 void place_resolver_fini(struct place_resolver *resolver)
 {
-	ARRAY_FOREACH (image, &resolver->opened)
-		image_index_free(image->index);
 	ARRAY_FREE(&resolver->opened);
 	id_map_fini(&resolver->functions);
 	id_map_fini(&resolver->frames);

@@ -9,9 +9,9 @@
 #include "target/id_map.h"
 #include "target/image_index.h"
 
-/* An image as the resolver has it; opened when its first place comes. */
+/* An image as the resolver has it, once its first place has come. */
 struct resolved_image {
-	struct image_index *index; /* NULL: it cannot be read */
+	const struct image_index *index; /* NULL: it cannot be read */
 	bool opened;
 	uint32_t image; /* in the profile */
 };
@@ -23,7 +23,7 @@ struct place_frames {
 
 struct place_resolver {
 	struct profile *profile;
-	const struct code_images *images;
+	struct code_images *images;          /* opens their indexes */
 	ARRAY(struct resolved_image) opened; /* parallel to images */
 	struct id_map functions, frames, places;
 	ARRAY(struct place_frames) found;
@@ -34,7 +34,7 @@ struct place_resolver {
 
 /* All that is found goes to `profile`, whose functions and images so far are used again. */
 int place_resolver_init(
-    struct place_resolver *resolver, struct profile *profile, const struct code_images *images);
+    struct place_resolver *resolver, struct profile *profile, struct code_images *images);
 
 /* The frames at a place, good until the next call. */
 int place_resolve(struct place_resolver *resolver, uint64_t place, struct place_frames *ret_frames);

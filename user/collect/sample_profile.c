@@ -103,32 +103,33 @@ static int add_stack(
 	return error;
 }
 
-static int read_stacks(struct sampling *sampling, int map)
+static int read_stacks(struct sampling *sampling, int map, uint64_t slots)
 {
 	CLEANUP_FREE struct sampled_stack *stack = malloc(sizeof(*stack));
-	uint64_t key, *previous = NULL;
+	struct sample_key key, *previous = NULL;
 	int error = stack ? 0 : -ENOMEM;
 
 	while (!error && !bpf_map_get_next_key(map, previous, &key)) {
 		previous = &key;
-		if (bpf_map_lookup_elem(map, &key, stack) < 0 || !stack->samples ||
-		    stack->depth > STACK_PLACES_MAX)
+		if (!(key.slots & slots) || bpf_map_lookup_elem(map, &key, stack) < 0 ||
+		    !stack->samples || stack->depth > STACK_PLACES_MAX)
 			continue;
 		error = add_stack(sampling, stack->places, stack->depth, stack->samples);
 	}
 	return error;
 }
 
-static int read_leaves(struct sampling *sampling, int map)
+static int read_leaves(struct sampling *sampling, int map, uint64_t slots)
 {
-	uint64_t place, samples, *previous = NULL;
+	struct sample_key key, *previous = NULL;
+	uint64_t samples;
 	int error = 0;
 
-	while (!error && !bpf_map_get_next_key(map, previous, &place)) {
-		const __u64 places[] = {place, PLACE_OF_KIND(PLACE_CUT)};
+	while (!error && !bpf_map_get_next_key(map, previous, &key)) {
+		const __u64 places[] = {key.what, PLACE_OF_KIND(PLACE_CUT)};
 
-		previous = &place;
-		if (bpf_map_lookup_elem(map, &place, &samples) == 0)
+		previous = &key;
+		if (key.slots & slots && bpf_map_lookup_elem(map, &key, &samples) == 0)
 			error = add_stack(sampling, places, 2, samples);
 	}
 	return error;
@@ -254,9 +255,9 @@ int sample_profile(const struct sample_profile_input *input, struct profile *pro
 
 	profile->sampling_period_ns = input->period_ns;
 	if (!error)
-		error = read_stacks(&sampling, input->stacks);
+		error = read_stacks(&sampling, input->stacks, input->slots);
 	if (!error)
-		error = read_leaves(&sampling, input->leaves);
+		error = read_leaves(&sampling, input->leaves, input->slots);
 	if (!error)
 		error = store_tallies(&sampling);
 	if (!error) {

@@ -9,11 +9,11 @@
 #include "model/profile.h"
 
 struct sample_profile_input {
-	const struct code_images *images;
+	struct code_images *images;
 	int stacks, leaves, counts; /* the kernel's maps */
+	uint64_t slots;             /* whose samples: of processes sampled for one of them */
 	uint64_t period_ns;
-	uint64_t missed;   /* samples that the kernel dropped before the program ran */
-	uint64_t unmapped; /* mappings that found no room */
+	uint64_t missed; /* samples that the kernel dropped before the program ran */
 };
 
 /* Adds the samples to the profile's functions and lines, and to as many more as they need. */
