@@ -121,7 +121,9 @@ check-systemd: deb
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
 bench: all
-	$(Q)tests/bench/run
+	$(Q)B=$(B) LPROF=$(B)/lprof tests/bench/run $(CASES)
+bench-check: all
+	$(Q)B=$(B) LPROF=$(B)/lprof tests/bench/run --check --rounds 3 $(CASES)
 soak: all
 	$(Q)tests/soak/run --minutes $(or $(SOAK_MINUTES),10)
 $(B)/demo/lua: tests/workloads/build-lua
@@ -152,7 +154,7 @@ format:
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all build-tests warnings workloads check check-fast check-kernels check-systemd fuzz bench soak demo install deb format clean
+.PHONY: all build-tests warnings workloads check check-fast check-kernels check-systemd fuzz bench bench-check soak demo install deb format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell test -d $(B) && find $(B) -type f -name '*.d' -not -path '*/sources/*')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Calls a small function, or goes round a loop of one line, a number of times, and prints how many
-// ns each took, by its own clock. Usage: hot call|call_stepped|line NUMBER
+// ns each took, by its own clock. Usage: hot call|call_marked|call_stepped|call_c|line NUMBER
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +15,24 @@ uint64_t sum; /* of calls, kept by assembly */
 __asm__(".globl call\n.type call, @function\ncall: push %rbp\nmov %rsp, %rbp\nincq sum(%rip)\npop "
 	"%rbp\nret\n"
 	".size call, .-call");
+/* The same behind the mark that many distributions have at each function's start: stepped there. */
+__asm__(
+    ".globl call_marked\n.type call_marked, @function\ncall_marked: endbr64\npush %rbp\nmov %rsp, "
+    "%rbp\nincq sum(%rip)\npop %rbp\nret\n"
+    ".size call_marked, .-call_marked");
 /* Begins with a single-stepped instruction. */
 __asm__(".globl call_stepped\n.type call_stepped, @function\ncall_stepped: incq sum(%rip)\nmov "
 	"%rsp, %rax\nret\n"
 	".size call_stepped, .-call_stepped");
 void call(void);
+void call_marked(void);
 void call_stepped(void);
+
+/* In C, so that a compiler can instrument it. */
+NOINLINE void call_c(void)
+{
+	__asm__ volatile("incq sum(%%rip)" : : : "memory");
+}
 
 NOINLINE void line(uint64_t count)
 {
@@ -54,8 +66,12 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(what, "call"))
 		repeat(call, count);
+	else if (!strcmp(what, "call_marked"))
+		repeat(call_marked, count);
 	else if (!strcmp(what, "call_stepped"))
 		repeat(call_stepped, count);
+	else if (!strcmp(what, "call_c"))
+		repeat(call_c, count);
 	else if (!strcmp(what, "line"))
 		line(count);
 	else

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The programs that the benchmarks look at: built once, under build/bench, from sources of Debian."""
+import json
 import os
 import pathlib
 import sys
@@ -25,9 +26,13 @@ def fetch(name):
 
 def own(name, *flags):
     """A program of this folder."""
-    program = directory("own") / name
+    program = directory("own") / (name + "".join(flags))
     measuring.succeed(["gcc", "-O2", "-g", *flags, "-o", program, BENCH / f"{name}.c"])
     return program
+
+
+def plan_of(image, *specs):
+    return json.loads(measuring.succeed([measuring.LPROF, "plan", "--json", *specs, image], timeout=600).stdout)
 
 
 def compile_all(into, sources, flags):
