@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// void fiber_switch(void **save, void *load): saves the stack pointer, goes on with another stack.
+// void fiber_switch(void **save, void *load): saves the stack pointer, goes on with another stack,
+// in the way that SWITCH says.
 	.text
 	.globl	fiber_switch
 	.type	fiber_switch, @function
@@ -11,7 +12,15 @@ fiber_switch:
 	pushq	%r14
 	pushq	%r15
 	movq	%rsp, (%rdi)
+#if SWITCH == 1
 	movq	%rsi, %rsp
+#elif SWITCH == 2
+	pushq	%rsi
+	popq	%rsp
+#else
+	movq	%rsi, %rax
+	xchgq	%rax, %rsp
+#endif
 	popq	%r15
 	popq	%r14
 	popq	%r13

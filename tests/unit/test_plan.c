@@ -326,10 +326,18 @@ static void test_stack_switches(void **state)
 {
 	static const char *const switches[] = {"mov (%rsi), %rsp", "mov %rdi, %rsp",
 	    "mov 8(%r12), %rsp", "mov other(%rip), %rsp", "xchg %rsp, (%rdi)",
-	    "xchg %rax, %rbx; xchg %rsp, %rdx", "mov %rsp, %rax; mov (%rsi), %rax; mov %rax, %rsp"};
+	    "xchg %rax, %rbx; xchg %rsp, %rdx", "mov %rsp, %rax; mov (%rsi), %rax; mov %rax, %rsp",
+	    "push (%rsi); pop %rsp", "push (%rsi); .byte 0x8f, 0xc4",
+	    "mov (%rdi), %rax; xchg %rax, %rsp", "lea other+8(%rip), %rsp", "lea 64(%rdi), %rsp",
+	    "movabs $0x7000000000, %rsp", "mov $0x700000, %rsp", "cmovz %rdi, %rsp",
+	    "movq %xmm1, %rsp", "mov 16(%rbp), %rsp", "xor %rdi, %rsp", "mov %fs:8(%rdi), %rsp",
+	    "iretq"};
 	static const char *const others[] = {"mov %rbp, %rsp", "mov -8(%rbp), %rsp",
-	    "lea -8(%r10), %rsp", "mov %rsp, %rcx; sub %rax, %rcx; mov %rcx, %rsp",
-	    "movl $0x27874a, %eax"};
+	    "lea -8(%r10), %rsp", "lea -16(%rdx), %rsp",
+	    "mov %rsp, %rcx; sub %rax, %rcx; mov %rcx, %rsp", "movl $0x27874a, %eax", "pop %r12",
+	    "mov %rbx, 8(%rsp)", "mov %rbp, %rsp; pop %rsp", "add $24, %rsp; pop %rsp",
+	    "and $-32, %rsp; sub %rax, %rsp", "xchg %rax, %r12", "movabs $0x5c5c5c5c5cc35c5c, %rax",
+	    "leave"};
 	const struct plan_options options = {.kernel = kernel};
 
 	(void)state;

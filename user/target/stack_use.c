@@ -189,7 +189,8 @@ static bool stays_on_stack(const struct places *places, const struct instruction
 	}
 }
 
-/* Whether the stack pointer is an operand that is written, as opposed to what a push does. */
+/* Whether the stack pointer is an operand that is written, as opposed to what a push does, or all
+ * of it comes from elsewhere. */
 static bool sets_stack_pointer(const struct instruction_operands *operands)
 {
 	for (uint8_t at = 0; at < operands->decoded.operand_count_visible; at++)
@@ -197,7 +198,8 @@ static bool sets_stack_pointer(const struct instruction_operands *operands)
 		    number_of(operands->all[at].reg.value) == RSP &&
 		    operands->all[at].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
 			return true;
-	return false;
+	return operands->decoded.mnemonic == ZYDIS_MNEMONIC_LEAVE ||
+	       operands->decoded.mnemonic == ZYDIS_MNEMONIC_IRETQ;
 }
 
 static void move_registers(
