@@ -366,20 +366,53 @@ __noinline int charge_site(__u32 id, __u32 host, __s64 total, __s64 self, __u32 
 	return inlined;
 }
 
+/* The function whose lines a site's are first of all. */
+static __always_inline __u32 site_owner(const struct site *site)
+{
+	if (site->function != NO_FUNCTION || !site->charge_count)
+		return site->function;
+	return site->charges[0].function;
+}
+
+/* Whether the probes of lines have stood since the present stay began: else nobody knows when it
+ * ended. */
+__noinline int stay_is_seen(__u32 function, __u32 site_id, __u32 lines_epoch)
+{
+	const struct function *owner;
+
+	if (function == NO_FUNCTION) {
+		const struct site *site = bpf_map_lookup_elem(&sites, &site_id);
+
+		function = site ? site_owner(site) : NO_FUNCTION;
+	}
+	owner = function_find(function);
+	return !owner ||
+	       (!(owner->flags & FUNCTION_LINES_AWAY) && owner->lines_epoch == lines_epoch);
+}
+
+static __always_inline void frame_charge_stay(struct frame *frame, __s64 total, __s64 self)
+{
+	__u32 outermost = frame->flags & FRAME_OUTERMOST;
+
+	if (frame->site == NO_SITE && !(frame->flags & FRAME_LINES))
+		return;
+	if (!stay_is_seen(frame->function, frame->site, frame->lines_epoch))
+		return;
+	if (frame->site == NO_SITE)
+		charge_entry(frame->function, total, self, outermost);
+	else if (charge_site(frame->site, frame->function, total, self, outermost))
+		frame->children += self;
+}
+
 /* Ends the present stay, unless it is empty, at virtual time `until` and begins the next. */
 static __always_inline void frame_end_stay(struct frame *frame, __u64 until)
 {
 	__s64 total = until - frame->since;
 	__s64 self = total - (__s64)(frame->children - frame->children_since);
-	__u32 outermost = frame->flags & FRAME_OUTERMOST;
 
 	if (!total && !self)
 		return;
-	if (frame->site == NO_SITE) {
-		if (frame->flags & FRAME_LINES)
-			charge_entry(frame->function, total, self, outermost);
-	} else if (charge_site(frame->site, frame->function, total, self, outermost))
-		frame->children += self;
+	frame_charge_stay(frame, total, self);
 	frame->since = until;
 	frame->children_since = frame->children;
 }
@@ -478,12 +511,18 @@ static __always_inline __u64 frame_last_sign(const struct frame *frame)
 	return frame->since + (frame->children - frame->children_since);
 }
 
-/* Whether its probes were removed while it ran: nobody sees how it goes on. */
-static __always_inline bool frame_is_removed(const struct frame *frame)
+/* Whether its probes were away while it ran: nobody saw whether it went on. */
+static __always_inline bool frame_is_stale(const struct frame *frame)
 {
+	const struct function *function;
+	const struct site *site;
 	__u32 host = frame->host;
-	const struct site *site = bpf_map_lookup_elem(&sites, &host);
 
+	if (frame->function != NO_FUNCTION) {
+		function = function_find(frame->function);
+		return !function || function->epoch != frame->epoch;
+	}
+	site = bpf_map_lookup_elem(&sites, &host);
 	return site && site->scope == SCOPE_CLOSED;
 }
 
@@ -500,7 +539,7 @@ __noinline int stack_pop(
 	if (frame->flags & FRAME_RETURNS)
 		thread->returns--;
 	if (!(frame->flags & FRAME_UNTIMED)) {
-		if (reason == POP_ENDED && frame_is_removed(frame))
+		if (reason == POP_ENDED && frame_is_stale(frame))
 			reason = POP_DEAD;
 		if (reason == POP_DEAD)
 			until = frame_last_sign(frame);
@@ -554,6 +593,35 @@ static __always_inline void stack_pop_dead(const struct stack *stack, __u64 belo
 
 	if (top && top->sp < below)
 		stack_pop_below(stack, below, 0, POP_DEAD);
+}
+
+/* Pops what stands on top and is stale, at most a run; gives 1 if that was not all. */
+__noinline int stack_pop_stale_run(struct thread *thread, struct far_frames *far)
+{
+	const struct stack stack = {.thread = thread, .far = far};
+
+	if (!thread)
+		return 0;
+	for (__u32 at = 0; at < FRAMES_RUN; at++) {
+		const struct frame *top = frame_top(&stack);
+
+		if (!top || !frame_is_stale(top))
+			return 0;
+		stack_pop(thread, far, 0, POP_DEAD);
+	}
+	return 1;
+}
+
+/* What stands below others waits until they have ended. */
+static __always_inline void stack_pop_stale(const struct stack *stack)
+{
+	const struct frame *top = frame_top(stack);
+
+	if (!top || !frame_is_stale(top))
+		return;
+	for (__u32 at = 0; at <= FRAMES_MAX; at += FRAMES_RUN)
+		if (!stack_pop_stale_run(stack->thread, stack->far))
+			break;
 }
 
 /* The slot above the top, not yet pushed, or NULL: the stack is full (or no room for its far

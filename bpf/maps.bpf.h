@@ -29,6 +29,21 @@ ARRAY_MAP(histograms, struct histogram_counters);
 ARRAY_MAP(line_counters, struct line_counters);
 ARRAY_MAP(shard_counters, struct shard_counters);
 ARRAY_MAP(edges, struct edge);
+ARRAY_MAP(stands, struct function_stands);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ACCOUNTS_MAX);
+	__type(key, __u32);
+	__type(value, struct account);
+} accounts SEC(".maps");
+
+/* Wakes user space: the numbers of accounts that are overdrawn. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} alarms SEC(".maps");
 
 /* Preallocated: before Linux 6.1 a program on tracepoints that allocates makes the kernel warn. */
 struct {

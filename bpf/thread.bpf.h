@@ -20,8 +20,9 @@ struct frame {
 	__u32 site; /* where the present stay began; NO_SITE: at the entry */
 	__u32 host;
 	__u32 flags;
+	__u32 epoch;       /* its function's at entry */
+	__u32 lines_epoch; /* when the present stay began; a carrier's: of the first inlined */
 };
-_Static_assert(sizeof(struct frame) == 64, "a cache line");
 
 struct activation {
 	__u32 function;
@@ -30,6 +31,7 @@ struct activation {
 
 struct thread {
 	__u64 cost; /* calibrated cost of all hits so far: virtual time is the clock less this */
+	__u64 charged; /* of it, to accounts */
 	__u32 depth;
 	__u32
 	    unclaimed; /* activations that found their slot in `active` taken by another function */

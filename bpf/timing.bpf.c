@@ -11,12 +11,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "account.bpf.h"
 #include "frames.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SAMPLE_ALL  (1ull << 32) /* threshold of rate 1.0 */
-#define REMOVED_MAX 4            /* frames of removed probes that one hit pops */
+#define SAMPLE_ALL (1ull << 32) /* threshold of rate 1.0 */
 
 /* One hit in one of its roles. */
 struct hit {
@@ -37,10 +37,12 @@ static __always_inline bool is_target(__u32 process, __u32 scope)
 	return scopes && *scopes >> scope % SCOPES_MAX & 1;
 }
 
-/* The thread's storage; NULL if it is no target of the scope, or without memory. */
+/* The thread's storage; NULL if it is no target of the site's scope, or without memory. */
 static __always_inline struct thread *thread_get(
-    struct task_struct *task, __u32 scope, bool *ret_target)
+    struct task_struct *task, const struct site *site, __u32 cost_class, bool *ret_target)
 {
+	__u32 scope = site->scope;
+
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct shard_counters *counters;
 
@@ -51,6 +53,7 @@ static __always_inline struct thread *thread_get(
 		counters = shard_counters_now();
 		if (counters)
 			count(&counters->bystander_hits, 1);
+		account_charge(site->account, cost_of_hit(cost_class));
 		*ret_target = false;
 		return NULL;
 	}
@@ -120,6 +123,7 @@ static __always_inline bool drop_dead_frames(struct thread *thread, struct task_
 		below = ~0ull;
 	thread->epoch = epoch;
 	stack_pop_dead(&stack, below);
+	stack_pop_stale(&stack);
 	return true;
 }
 
@@ -180,13 +184,15 @@ static __always_inline struct thread *hit_begin(
 	struct thread *thread;
 	bool target;
 
-	if (!settings.gate) { /* the hit cost what it costs all the same */
-		if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope))
+	if (!settings.gate || account_is_shut(site->account)) { /* it cost what it costs */
+		if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope)) {
 			count_class(cost_class);
+			account_charge(site->account, cost_of_hit(cost_class));
+		}
 		return NULL;
 	}
 	task = (struct task_struct *)bpf_get_current_task_btf();
-	thread = thread_get(task, site->scope, &target);
+	thread = thread_get(task, site, cost_class, &target);
 	if (!target)
 		return NULL;
 	if (thread && site->roles & SITE_GO) {
@@ -208,10 +214,18 @@ static __always_inline struct thread *hit_begin(
 	return thread;
 }
 
-static __always_inline void hit_end(struct thread *thread, __u32 cost_class)
+static __always_inline void hit_end(
+    struct thread *thread, const struct site *site, __u32 cost_class)
 {
+	__u64 cost;
+
 	if (cost_class < COST_CLASSES)
 		thread->cost += settings.cost_after_ns[cost_class];
+	cost = thread->cost - thread->charged;
+	if (cost < ACCOUNT_CHARGE_NS)
+		return;
+	thread->charged = thread->cost;
+	account_charge(site->account, cost);
 }
 
 static __always_inline bool hit_init(
@@ -234,31 +248,12 @@ static __always_inline bool is_trampoline(__u64 return_address)
 	return return_address && !(return_address & 0xfff);
 }
 
-/*
- * Pops what stands on top and was removed: it decides for nobody any more. What stands below others
- * waits until they have ended.
- */
-static __always_inline void pop_removed(const struct hit *hit)
-{
-	for (__u32 turn = 0; turn < REMOVED_MAX; turn++) {
-		const struct frame *top = frame_top(&hit->stack);
-
-		if (!top || !frame_is_removed(top))
-			return;
-		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
-	}
-}
-
 /* Whether the call tree that the rate left out still runs; pops its root if not. */
 static __always_inline bool under_untimed(const struct hit *hit)
 {
 	const struct frame *top = frame_top(&hit->stack);
 	__u64 word;
 
-	if (!top || !(top->flags & FRAME_UNTIMED))
-		return false;
-	pop_removed(hit);
-	top = frame_top(&hit->stack);
 	if (!top || !(top->flags & FRAME_UNTIMED))
 		return false;
 	if (!(top->flags & FRAME_UNSEEN) ||
@@ -284,6 +279,7 @@ static __always_inline void pop_equal_frames(const struct hit *hit)
 		return;
 	if (!(top->flags & FRAME_RETURNS)) {
 		stack_pop(hit->stack.thread, hit->stack.far, 0, POP_DEAD);
+		stack_pop_stale(&hit->stack);
 		top = frame_top(&hit->stack);
 		if (!top || top->sp != hit->stack.thread->sp)
 			return;
@@ -326,12 +322,12 @@ static __always_inline bool draw(const struct hit *hit, const struct function *f
 {
 	if (function->threshold >= SAMPLE_ALL)
 		return true;
-	pop_removed(hit);
 	return hit->stack.thread->depth || bpf_get_prandom_u32() < function->threshold;
 }
 
 /* Makes the free slot the top frame; its times are the caller's to set. */
-static __always_inline void frame_init(struct frame *frame, struct hit *hit, __u32 flags)
+static __always_inline void frame_init(
+    struct frame *frame, struct hit *hit, const struct function *function, __u32 flags)
 {
 	hit->stack.thread->depth++;
 	frame->sp = hit->stack.thread->sp;
@@ -342,6 +338,8 @@ static __always_inline void frame_init(struct frame *frame, struct hit *hit, __u
 	frame->children = 0;
 	frame->children_since = 0;
 	frame->cost_entered = hit->stack.thread->cost;
+	frame->epoch = function->epoch;
+	frame->lines_epoch = function->lines_epoch;
 }
 
 /* Whether the call's end can be left to a return probe now. */
@@ -367,7 +365,7 @@ static __always_inline enum entry_outcome push_untimed(
 	frame = stack_slot(&hit->stack);
 	if (!frame)
 		return ENTRY_NOT_TIMED;
-	frame_init(frame, hit, FRAME_UNTIMED);
+	frame_init(frame, hit, function, FRAME_UNTIMED);
 	if (return_is_seen(hit, function)) {
 		frame->flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
@@ -406,11 +404,11 @@ static __always_inline enum entry_outcome push_timed(
 		flags |= FRAME_RETURNS;
 		hit->stack.thread->returns++;
 	}
-	if (function->flags & FUNCTION_LINES)
+	if ((function->flags & (FUNCTION_LINES | FUNCTION_LINES_AWAY)) == FUNCTION_LINES)
 		flags |= FRAME_LINES;
 	if (FUNCTION_COUNTS_RETURNS(function->flags))
 		flags |= FRAME_COUNTS_RETURN;
-	frame_init(frame, hit, flags);
+	frame_init(frame, hit, function, flags);
 	if (!(flags & FRAME_OUTERMOST))
 		count(&counters->nested, 1);
 	hit->stack.thread->now = bpf_ktime_get_ns() - hit->stack.thread->cost;
@@ -462,6 +460,7 @@ __noinline int play_exit(struct thread *thread, const struct site *site, __u32 i
 	if (top && top->sp == hit->stack.thread->sp && top->function != hit->site->function &&
 	    !(top->flags & FRAME_RETURNS)) {
 		stack_pop(thread, hit->stack.far, 0, POP_DEAD);
+		stack_pop_stale(&hit->stack);
 		top = frame_top(&hit->stack);
 	}
 	if (top && top->sp == hit->stack.thread->sp && top->function == hit->site->function) {
@@ -512,19 +511,16 @@ static __always_inline bool condition_holds(__u64 flags, __u32 condition)
 	return condition & 1 ? !holds : holds;
 }
 
-/* A frame for a line whose function's entry was not seen. */
-static __always_inline struct frame *push_adopted(struct hit *hit)
+/*
+ * A frame for a line whose function's entry was not seen. NULL for a silent site of a carrier that
+ * is not running: nothing to carry.
+ */
+static __always_inline struct frame *push_adopted(struct hit *hit, const struct function *function)
 {
 	bool asked = hit->site->function != NO_FUNCTION;
-	const struct function *function = NULL;
 	struct frame *frame;
-	__u32 flags = FRAME_ADOPTED, sampled = hit->site->function;
+	__u32 flags = FRAME_ADOPTED;
 
-	if (!asked && hit->site->charge_count)
-		sampled = hit->site->charges[0].function;
-	if (sampled == NO_FUNCTION)
-		return NULL; /* a silent site of a carrier that is not running: nothing to carry */
-	function = function_find(sampled);
 	if (!function)
 		return NULL;
 	frame = stack_slot(&hit->stack);
@@ -536,7 +532,7 @@ static __always_inline struct frame *push_adopted(struct hit *hit)
 		flags |= claim_activations(hit);
 	if (asked && !(flags & FRAME_UNTIMED))
 		count_loss(LOSS_ADOPTED);
-	frame_init(frame, hit, flags);
+	frame_init(frame, hit, function, flags);
 	frame->entered = frame->since = hit->stack.thread->now;
 	return frame;
 }
@@ -549,11 +545,11 @@ static __always_inline bool line_is_in(const struct hit *hit, const struct frame
 }
 
 /* The frame that a line belongs to; NULL if there is none to be had. */
-static __always_inline struct frame *line_frame(struct hit *hit)
+static __always_inline struct frame *line_frame(struct hit *hit, const struct function *owner)
 {
 	struct frame *top = frame_top(&hit->stack);
 
-	return top && line_is_in(hit, top) ? top : push_adopted(hit);
+	return top && line_is_in(hit, top) ? top : push_adopted(hit, owner);
 }
 
 /*
@@ -581,15 +577,19 @@ static __always_inline void pop_adopted(const struct hit *hit)
 __noinline int play_line(struct thread *thread, const struct site *site, __u32 id)
 {
 	struct hit found, *hit = &found;
+	const struct function *owner;
 	struct frame *frame;
 	int counted;
 
 	if (!hit_init(hit, thread, site, id))
 		return 0;
+	owner = function_find(site_owner(site)); /* NULL: a silent site of nobody's */
+	if (owner && owner->flags & FUNCTION_LINES_AWAY)
+		return 0;
 	pop_adopted(hit);
 	if (under_untimed(hit))
 		return 0;
-	frame = line_frame(hit);
+	frame = line_frame(hit, owner);
 	if (frame && frame->flags & FRAME_UNTIMED)
 		return 0;
 	counted = !(hit->site->roles & SITE_SILENT);
@@ -599,6 +599,8 @@ __noinline int play_line(struct thread *thread, const struct site *site, __u32 i
 		return counted;
 	frame_end_stay(frame, hit->stack.thread->now);
 	frame->site = hit->id;
+	if (owner)
+		frame->lines_epoch = owner->lines_epoch;
 	frame->flags &= ~FRAME_INLINES;
 	if (hit->site->charge_count > 1 ||
 	    (hit->site->charge_count && hit->site->charges[0].function != frame->function))
@@ -654,7 +656,7 @@ static __always_inline int handle_site(struct registers *registers)
 		play_exit(thread, site, id);
 	if (!counted)
 		count_class(site->cost);
-	hit_end(thread, site->cost);
+	hit_end(thread, site, site->cost);
 	return outcome;
 }
 
@@ -672,7 +674,7 @@ static __always_inline void handle_return(struct registers *registers)
 		return;
 	if (!play_exit(thread, site, id))
 		count_class(COST_RETURN);
-	hit_end(thread, COST_RETURN);
+	hit_end(thread, site, COST_RETURN);
 }
 
 /* Entries whose end a return probe reports: 1 from the entry half skips the return. */

@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 5 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 6 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -94,8 +94,8 @@ struct site {
 	/* Host first, innermost inlined function last: total goes to all of them, self to the last.
 	 */
 	struct charge charges[CHARGES_MAX];
-	__u32 scope; /* whose hits count; written while hits go on */
-	__u32 reserved;
+	__u32 scope;   /* whose hits count; written while hits go on */
+	__u32 account; /* that pays for its hits */
 };
 _Static_assert(sizeof(struct site) == 56, "wire layout");
 
@@ -103,7 +103,10 @@ enum function_flags {
 	FUNCTION_LINES = 1 << 0,   /* lines are measured */
 	FUNCTION_RETURNS = 1 << 1, /* exits by return probe; else by exit sites */
 	FUNCTION_HELD = 1 << 2,    /* no return probes while settings.hold_returns */
+	FUNCTION_LINES_AWAY = 1 << 3, /* its lines' probes are away for now; its calls' may stand */
 };
+
+#define FUNCTION_STEP_SHIFT 8 /* user space's own: enum budget_step, in the upper bits */
 
 /* Whether a function's exits are its hits of COST_RETURN that found their frame. */
 #define FUNCTION_COUNTS_RETURNS(flags) \
@@ -113,9 +116,41 @@ struct function {
 	__u64 threshold;  /* a draw of 32 random bits below this is timed: rate * 2^32 */
 	__u32 flags;      /* enum function_flags */
 	__u32 entry_line; /* line counter charged from entry until the first line site */
+	/* Raised each time its probes, or those of its lines, come or go: what was running then is
+	 * not gone on with. */
+	__u32 epoch, lines_epoch;
 };
-_Static_assert(sizeof(struct function) == 16, "wire layout");
+_Static_assert(sizeof(struct function) == 24, "wire layout");
 
+/* For how long probes were to stand, and did or did not; user space's own. */
+struct stand {
+	__u64 stood_ns, away_ns; /* until turned_ns */
+	__u64 turned_ns;         /* CLOCK_MONOTONIC: when they came or went last; 0: never */
+};
+
+struct function_stands {
+	struct stand calls, lines;
+};
+_Static_assert(sizeof(struct function_stands) == 48, "wire layout");
+
+/*
+ * What probes may cost. Each ns that they do is paid by some ns of time: paid_until_ns is by when
+ * time has paid for all so far, never more than burst_ns before now. Where that lies in the future
+ * the account is overdrawn: hits do nothing more until user space, which is woken, has removed the
+ * probes. What a thread's hits cost is charged to the account of the site that makes its sum reach
+ * ACCOUNT_CHARGE_NS. Account 0 is charged with everything.
+ */
+struct account {
+	__u64 spent_ns;
+	__u64 paid_until_ns; /* CLOCK_MONOTONIC */
+	__u64 burst_ns;
+	__u32 price; /* ns of time, times ACCOUNT_PRICE_ONE, that pay for one; 0: no limit */
+	__u32 shut;  /* set by BPF when it is overdrawn, taken back by user space */
+};
+_Static_assert(sizeof(struct account) == 32, "wire layout");
+
+#define ACCOUNT_PRICE_ONE 16
+#define ACCOUNT_CHARGE_NS 32768
 /* Timed calls that ended, of one function by one caller. */
 struct edge_counters {
 	__u64 calls;

@@ -341,6 +341,7 @@ static void remove_probes(struct measured f)
 {
 	site_of(f.entry)->scope = SCOPE_CLOSED;
 	site_of(f.exit)->scope = SCOPE_CLOSED;
+	function_of(f)->epoch++;
 }
 
 static struct measured removable_new(uint32_t id, uint64_t threshold)

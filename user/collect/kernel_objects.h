@@ -31,6 +31,9 @@
 	MAP(empty_thread)      \
 	MAP(off_cpu_lines)     \
 	MAP(off_cpu_functions) \
+	MAP(stands)            \
+	MAP(accounts)          \
+	MAP(alarms)            \
 	MAP(data_settings)
 
 #define KERNEL_PROGRAMS(PROGRAM) \

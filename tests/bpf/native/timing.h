@@ -35,6 +35,7 @@
 #define WORLD_LINES     1024
 #define WORLD_SHARDS    2
 #define WORLD_EDGES     1024
+#define WORLD_ACCOUNTS  4
 #define WORLD_THREADS   4
 #define STACK_TOP       (NATIVE_USER_SIZE - 4096) /* where a thread is between calls */
 #define TRAMPOLINE      0x7f0000001000ull
@@ -118,6 +119,7 @@ static inline void world_maps(void)
 	native_map_add(&line_counters, WORLD_SHARDS * WORLD_LINES);
 	native_map_add(&shard_counters, WORLD_SHARDS);
 	native_map_add(&edges, WORLD_EDGES);
+	native_map_add(&accounts, WORLD_ACCOUNTS);
 	native_map_add(&targets, 8);
 	native_map_add(&threads, 0);
 	native_map_add(&far_frames, 8);
