@@ -30,7 +30,7 @@ struct activation {
 };
 
 struct thread {
-	__u64 cost; /* calibrated cost of all hits so far: virtual time is the clock less this */
+	__u64 cost;    /* calibrated cost of all hits so far: virtual time is the clock less this */
 	__u64 charged; /* of it, to accounts */
 	__u32 depth;
 	__u32

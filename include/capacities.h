@@ -28,11 +28,11 @@
 
 #define GOROUTINES_MAX \
 	4096 /* of one Go program, ended ones' places included: they are used again */
-#define SHARDS_MAX  16
-#define TARGETS_MAX 65536 /* processes followed at once */
-#define SCOPES_MAX  32    /* sets of processes measured apart at once: bits of a target's value */
-#define ACCOUNTS_MAX 1025 /* of costs: one for all, two for each part that is measured */
-#define EDGES_MAX   65536 /* default capacity of the table of callers, all shards together */
-#define EDGE_PROBES 8     /* places in which an edge may stand */
+#define SHARDS_MAX   16
+#define TARGETS_MAX  65536 /* processes followed at once */
+#define SCOPES_MAX   32    /* sets of processes measured apart at once: bits of a target's value */
+#define ACCOUNTS_MAX 1025  /* of costs: one for all, two for each part that is measured */
+#define EDGES_MAX    65536 /* default capacity of the table of callers, all shards together */
+#define EDGE_PROBES  8     /* places in which an edge may stand */
 
 #endif

@@ -100,9 +100,9 @@ struct site {
 _Static_assert(sizeof(struct site) == 56, "wire layout");
 
 enum function_flags {
-	FUNCTION_LINES = 1 << 0,   /* lines are measured */
-	FUNCTION_RETURNS = 1 << 1, /* exits by return probe; else by exit sites */
-	FUNCTION_HELD = 1 << 2,    /* no return probes while settings.hold_returns */
+	FUNCTION_LINES = 1 << 0,      /* lines are measured */
+	FUNCTION_RETURNS = 1 << 1,    /* exits by return probe; else by exit sites */
+	FUNCTION_HELD = 1 << 2,       /* no return probes while settings.hold_returns */
 	FUNCTION_LINES_AWAY = 1 << 3, /* its lines' probes are away for now; its calls' may stand */
 };
 
@@ -130,8 +130,9 @@ struct stand {
 
 struct function_stands {
 	struct stand calls, lines;
+	__u64 threshold; /* asked for; the function's own may be lower for a while */
 };
-_Static_assert(sizeof(struct function_stands) == 48, "wire layout");
+_Static_assert(sizeof(struct function_stands) == 56, "wire layout");
 
 /*
  * What probes may cost. Each ns that they do is paid by some ns of time: paid_until_ns is by when

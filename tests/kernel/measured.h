@@ -195,7 +195,7 @@ static inline struct profile *measure(const struct plan *plan, const struct engi
 		fail_msg("%s", failure.text);
 	engine_activate(engine);
 	assert_int_equal(spawn_release(spawn, &failure), 0);
-	assert_int_equal(spawn_wait(spawn, NULL, NULL, &status, &failure), 0);
+	assert_int_equal(spawn_wait(spawn, NULL, &status, &failure), 0);
 	assert_int_equal(status, 0);
 	engine_stop(engine);
 	if (engine_drain(engine, &profile, &failure))

@@ -122,8 +122,8 @@ static void bystanders_are_counted_apart(void **state)
 	engine_activate(engine);
 	assert_int_equal(spawn_release(bystander, &failure), 0);
 	assert_int_equal(spawn_release(target, &failure), 0);
-	assert_int_equal(spawn_wait(bystander, NULL, NULL, &status, &failure), 0);
-	assert_int_equal(spawn_wait(target, NULL, NULL, &status, &failure), 0);
+	assert_int_equal(spawn_wait(bystander, NULL, &status, &failure), 0);
+	assert_int_equal(spawn_wait(target, NULL, &status, &failure), 0);
 	engine_stop(engine);
 	assert_int_equal(engine_drain(engine, &profile, &failure), 0);
 	assert_int_equal(profile->functions.items[0].calls, 7919);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "cmd/cmd.h"
@@ -11,9 +12,8 @@
 #include "output/output.h"
 #include "output/report.h"
 
-#define WARN_SHARE    0.05 /* of one CPU */
-#define WARN_AFTER_NS 1000000000
-#define WARN_TICKS    50 /* between two looks */
+#define WARN_SHARE   0.05       /* of one CPU */
+#define WARN_STEP_NS 1000000000 /* between two looks, and before the first */
 
 int measure_check(
     const struct measure_options *options, struct plan_kernel *ret_kernel, struct failure *failure)
@@ -98,10 +98,21 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	return 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 int measure_activate(struct measurement *measurement, struct failure *failure)
 {
 	engine_activate(measurement->engine);
-	budget_open(&measurement->budget, measurement->budget_percent, measurement->engine);
+	measurement->began_ns = measurement->looked_ns = now_ns();
+	budget_init(&measurement->budget, measurement->engine, 0);
+	if (budget_set(&measurement->budget, 0, measurement->budget_percent))
+		return failure_set(failure, ENOMEM, "out of memory");
 	if (!measurement->sampler)
 		return 0;
 	cpu_sampler_activate(measurement->sampler);
@@ -134,12 +145,15 @@ static void watch_images(struct measurement *measurement)
 /* Once, where no budget was asked for. */
 static void warn_of_cost(struct measurement *measurement)
 {
+	const uint64_t now = now_ns();
 	double share;
 
 	if (measurement->dear || measurement->budget_percent > 0 ||
-	    ++measurement->ticks % WARN_TICKS) /* looking is not free either */
+	    now - measurement->looked_ns < WARN_STEP_NS)
 		return;
-	share = budget_spent(&measurement->budget, measurement->engine, WARN_AFTER_NS);
+	measurement->looked_ns = now;
+	share =
+	    (double)engine_spent_ns(measurement->engine) / (double)(now - measurement->began_ns);
 	if (share < WARN_SHARE)
 		return;
 	measurement->dear = true;
@@ -147,15 +161,22 @@ static void warn_of_cost(struct measurement *measurement)
 	    100 * share);
 }
 
+int measure_alarm_fd(const struct measurement *measurement)
+{
+	return engine_alarm_fd(measurement->engine);
+}
+
 void measure_tick(void *context)
 {
 	struct measurement *measurement = context;
 	struct failure failure = {0};
+	bool changed;
+	uint64_t next;
 	int error;
 
 	watch_images(measurement);
 	warn_of_cost(measurement);
-	error = budget_tick(&measurement->budget, measurement->engine, &failure);
+	error = budget_tick(&measurement->budget, &next, &changed, &failure);
 	if (error && error != -ESRCH && !measurement->stuck)
 		log_warning("%s: probes that the budget took away do not come back", failure.text);
 	measurement->stuck = error;
@@ -174,7 +195,7 @@ int measure_finish(
 	progress_step(&measurement->progress, "Looking up samples", 0, 0);
 	error = engine_drain(measurement->engine, ret_profile, failure);
 	if (!error)
-		budget_close(&measurement->budget, measurement->engine, &(*ret_profile)->cost);
+		budget_tell(&measurement->budget, *ret_profile);
 	if (!error && measurement->sampler)
 		error = sample_tables_drain(measurement->samples, 1,
 		    measurement->sampling_period_ns, *ret_profile, failure);
@@ -234,6 +255,7 @@ void measure_free(struct measurement *measurement)
 	progress_end(&measurement->progress);
 	cpu_sampler_free(measurement->sampler);
 	sample_tables_free(measurement->samples);
+	budget_fini(&measurement->budget);
 	engine_free(measurement->engine);
 	target_plan_free(measurement->target);
 	free(measurement);

@@ -25,8 +25,8 @@ struct measurement {
 	bool switched; /* to exit sites, because of images that came later */
 	double budget_percent;
 	struct budget budget;
-	unsigned int ticks;
-	bool dear;  /* that they cost much has been said */
+	uint64_t began_ns, looked_ns; /* CLOCK_MONOTONIC: at measuring; at the cost */
+	bool dear;                    /* that they cost much has been said */
 	bool stuck; /* probes that were taken away did not come back, which has been said */
 };
 
@@ -41,6 +41,9 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 
 /* Opens the gate: from here on hits and samples count. */
 int measure_activate(struct measurement *measurement, struct failure *failure);
+
+/* Readable when measure_tick() is due at once. */
+int measure_alarm_fd(const struct measurement *measurement);
 
 /*
  * To be called some dozen times a second while measuring, with the measurement: looks at images

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -12,8 +13,8 @@
 #include "cmd/measure.h"
 #include "output/text.h"
 
-#define PRICE_NS       1000000000 /* how long is looked */
-#define PRICE_TICK_NS  10000000
+#define PRICE_MS       1000 /* how long is looked */
+#define PRICE_TICK_MS  10
 #define PRICE_BUDGET   10 /* percent of a CPU that looking may cost, unless --budget says */
 #define NAME_WIDTH_MAX 200
 
@@ -41,6 +42,11 @@ static int dearer_first(const void *a, const void *b)
 	return (one->share < two->share) - (one->share > two->share);
 }
 
+static double per_second(uint64_t count, uint64_t stood_ns)
+{
+	return stood_ns ? (double)count * 1e9 / (double)stood_ns : 0;
+}
+
 /* While the probes stand they cost what they would always cost. */
 static int collect(
     const struct measurement *measurement, const struct profile *profile, struct prices *prices)
@@ -52,14 +58,19 @@ static int collect(
 		return -ENOMEM;
 	engine_function_costs(measurement->engine, 0, costs);
 	prices->seconds = (double)profile->cost.budget.stood_ns / 1e9;
-	if (prices->seconds <= 0)
-		prices->seconds = PRICE_NS / 1e9;
 	for (uint32_t at = 0; at < plan->functions.count; at++) {
+		const struct profile_function *function = &profile->functions.items[at];
+		const uint64_t calls_ns = function->calls_stand.stood_ns;
+		const uint64_t lines_ns = function->lines_stand.stood_ns;
 		const struct priced priced = {
 		    .name = plan->functions.items[at].name,
-		    .calls = (double)costs[at].calls / prices->seconds,
-		    .hits = (double)costs[at].hits / prices->seconds,
-		    .share = (double)costs[at].cost_ns / 1e9 / prices->seconds,
+		    .calls = per_second(costs[at].calls, calls_ns),
+		    .hits = per_second(costs[at].hits - costs[at].line_hits, calls_ns) +
+			    per_second(costs[at].line_hits, lines_ns),
+		    .share =
+			per_second(costs[at].entries_ns, calls_ns) / 1e9 +
+			per_second(costs[at].returns_ns, calls_ns) / 1e9 / costs[at].timed_share +
+			per_second(costs[at].lines_ns, lines_ns) / 1e9,
 		};
 
 		if (ARRAY_APPEND(&prices->functions, priced))
@@ -72,14 +83,22 @@ static int collect(
 	return 0;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int look(const struct measure_options *options, struct prices *prices,
     struct measurement **ret_measurement, struct failure *failure)
 {
-	const struct timespec tick = {.tv_nsec = PRICE_TICK_NS};
 	CLEANUP(measure_free_p) struct measurement *measurement = NULL;
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	struct measure_options bounded = *options;
 	struct plan_kernel kernel;
+	uint64_t end_ms;
 	int error = measure_check(options, &kernel, failure);
 
 	if (bounded.budget_percent <= 0)
@@ -94,8 +113,11 @@ static int look(const struct measure_options *options, struct prices *prices,
 		error = measure_activate(measurement, failure);
 	if (error)
 		return error;
-	for (uint64_t waited = 0; waited < PRICE_NS; waited += PRICE_TICK_NS) {
-		nanosleep(&tick, NULL);
+	end_ms = now_ms() + PRICE_MS;
+	while (now_ms() < end_ms) {
+		struct pollfd alarm = {.fd = measure_alarm_fd(measurement), .events = POLLIN};
+
+		(void)poll(&alarm, 1, PRICE_TICK_MS);
 		measure_tick(measurement);
 	}
 	error = measure_finish(measurement, &profile, failure);

@@ -58,6 +58,7 @@ static int measure_processes(const struct measure_options *options,
 	if (error)
 		return error;
 	waiting.tick = measure_tick;
+	waiting.alarm = measure_alarm_fd(measurement);
 	waiting.alive = options->follow ? targets_alive : NULL;
 	waiting.context = measurement;
 	error = watch_wait(watch, &waiting, failure);

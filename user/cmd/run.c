@@ -20,7 +20,13 @@ static int measure_command(const struct measure_options *options, const struct p
 	if (error)
 		return error;
 	(void)spawn_release(spawn, NULL); /* if it was killed meanwhile, waiting tells */
-	error = spawn_wait(spawn, measure_tick, measurement, ret_status, failure);
+	error = spawn_wait(spawn,
+	    &(struct spawn_waiting){
+		.tick = measure_tick,
+		.alarm = measure_alarm_fd(measurement),
+		.context = measurement,
+	    },
+	    ret_status, failure);
 	if (!error)
 		error = measure_finish(measurement, &profile, failure);
 	if (error)

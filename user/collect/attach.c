@@ -251,6 +251,14 @@ static bool site_in_pass(
 	}
 }
 
+static bool is_wanted(const struct plan *plan, const struct plan_site *site,
+    const struct attach_options *options, enum pass pass)
+{
+	if (options->sets && options->sets[site - plan->sites.items] != options->set)
+		return false;
+	return site_in_pass(site, options, pass);
+}
+
 static int batch_fill(
     struct batch *batch, const struct attach_run *run, enum pass pass, uint32_t image)
 {
@@ -258,7 +266,7 @@ static int batch_fill(
 	const uint64_t first = run->options->first_site;
 
 	ARRAY_FOREACH (site, &plan->sites) {
-		if (site->image != image || !site_in_pass(site, run->options, pass))
+		if (site->image != image || !is_wanted(plan, site, run->options, pass))
 			continue;
 		if (ARRAY_APPEND(&batch->offsets, site->offset) ||
 		    ARRAY_APPEND(&batch->cookies, first + (uint64_t)(site - plan->sites.items)))
@@ -313,7 +321,7 @@ static size_t count_probes(const struct plan *plan, const struct attach_options 
 
 	ARRAY_FOREACH (site, &plan->sites)
 		for (int pass = 0; pass < PASS_COUNT; pass++)
-			probes += site_in_pass(site, options, pass);
+			probes += is_wanted(plan, site, options, pass);
 	return probes;
 }
 
@@ -372,6 +380,20 @@ int attach_open(const struct plan *plan, const struct attach_options *options,
 		    "none of %zu probes could be set: %s", run.all,
 		    attach_refusal_reason(attachment->refusals.items[0].error));
 	*ret_attachment = TAKE(attachment);
+	return 0;
+}
+
+int attach_join(struct attachment *attachment, struct attachment *more)
+{
+	if (ARRAY_RESERVE(&attachment->multi_links, more->multi_links.count) ||
+	    ARRAY_RESERVE(&attachment->perf_links, more->perf_links.count))
+		return -ENOMEM;
+	ARRAY_FOREACH (link, &more->multi_links)
+		attachment->multi_links.items[attachment->multi_links.count++] = *link;
+	ARRAY_FOREACH (link, &more->perf_links)
+		attachment->perf_links.items[attachment->perf_links.count++] = *link;
+	more->multi_links.count = more->perf_links.count = 0;
+	attach_free(more);
 	return 0;
 }
 

@@ -34,6 +34,8 @@ struct attach_options {
 	pid_t pid;    /* only this process; 0: all */
 	bool images;  /* the dynamic linker's word about images, and nothing else; give a pid */
 	bool standby; /* the exit sites that stand by, and nothing else */
+	const uint8_t *sets; /* by site: only those that are of `set`; NULL: all */
+	uint8_t set;
 	uint32_t first_site; /* the kernel's number of the plan's first site: cookies count on */
 	void (*progress)(void *context, const char *what, size_t done, size_t all); /* or NULL */
 	void *context;
@@ -55,11 +57,15 @@ int attach_choose(const struct features *features, enum attach_method wanted,
     enum attach_method *ret_method, struct failure *failure);
 
 /*
- * Attaches every site or reports its refusal. Fails, with nothing attached, when nothing can be:
- * -EPERM, -EMFILE, -ENOMEM, -ESRCH (the process has ended), or when all sites are refused.
+ * Attaches every site that is asked for, or reports its refusal. Fails, with nothing attached, when
+ * nothing can be: -EPERM, -EMFILE, -ENOMEM, -ESRCH (the process has ended), or when all sites are
+ * refused.
  */
 int attach_open(const struct plan *plan, const struct attach_options *options,
     struct attachment **ret_attachment, struct failure *failure);
+
+/* Gives `more`, which is freed, to what is attached. -ENOMEM: nothing happened. */
+int attach_join(struct attachment *attachment, struct attachment *more);
 
 /* Detaches. Refusals stay. */
 void attach_close(struct attachment *attachment);

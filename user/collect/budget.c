@@ -1,123 +1,446 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Keeps the account of what probes cost, and takes them away when it is overdrawn.
+// Takes probes away when their account is overdrawn, and brings back as much as it pays for.
 #include "collect/budget.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-#define CREDIT_MAX_NS  1000000000 /* of pay */
-#define SLICE_LEAST_NS 5000000    /* what there must be credit for before the probes come back */
-#define SLICE_MOST_NS  100000000  /* after which the caller has its turn again */
-#define SLICE_STEP_NS  1000000    /* between two looks in a slice */
+#include "base/cleanup.h"
+#include "collect/budget_choice.h"
+
+#define SECOND_NS          1000000000ull
+#define BURST_NS           (SECOND_NS / 2) /* whose pay can be saved up */
+#define SLICES_SHARE_LEAST 0.25            /* of a budget: what slices have if others take it */
+#define PATIENCE_LEAST_NS  SECOND_NS       /* from an overdraft until all is chosen anew */
+#define PATIENCE_MOST_NS   (64 * SECOND_NS)
+#define SLICES_LEAST       3                /* before all is chosen anew */
+#define STOOD_LEAST_NS     100000           /* what a load must have been measured for */
+#define TAKING_MOST_NS     (10 * SECOND_NS) /* whose pay a slice's coming and going may take */
+
+/* What a function had cost, and how long it had stood, when it was last looked at. */
+struct seen {
+	struct engine_cost cost;
+	uint64_t calls_stood_ns, lines_stood_ns;
+};
+
+struct budget_part {
+	double share;
+	bool whole; /* all functions stand */
+	bool slicing;
+	bool gave_up;
+	bool fewer_failed;      /* timing fewer calls did not bring it under the budget */
+	uint64_t slices, since; /* slices in all, and since `seen` */
+	uint64_t due_ns;        /* of the next slice */
+	uint64_t review_ns;     /* when all is chosen anew; UINT64_MAX: never */
+	uint64_t patience_ns, climbed_ns;
+	uint64_t steady_ns, steady_seen_ns; /* what the steady had cost, and when */
+	struct seen *seen;                  /* by function; NULL where all stand */
+};
 
 static uint64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
-void budget_open(struct budget *budget, double percent, const struct engine *engine)
+void budget_init(struct budget *budget, struct engine *engine, double percent)
 {
-	const double share = percent / 100;
-
-	*budget = (struct budget){
-	    .share = share,
-	    .credit_max_ns = (int64_t)(share * CREDIT_MAX_NS),
-	    .seen_ns = now_ns(),
-	    .charged_ns = engine_overhead_ns(engine),
-	    .standing = true,
-	};
-	budget->credit_ns = budget->credit_max_ns;
-	budget->began_ns = budget->seen_ns;
-	budget->began_charged_ns = budget->charged_ns;
+	*budget = (struct budget){.engine = engine, .share = percent / 100};
+	engine_limit(engine, ENGINE_ALL, SET_STEADY, budget->share, BURST_NS);
 }
 
-double budget_spent(const struct budget *budget, const struct engine *engine, uint64_t least_ns)
+static void part_free(struct budget_part *part)
 {
-	const uint64_t passed = now_ns() - budget->began_ns;
+	if (part)
+		free(part->seen);
+	free(part);
+}
 
-	if (passed < least_ns)
+void budget_fini(struct budget *budget)
+{
+	ARRAY_FOREACH (part, &budget->parts)
+		part_free(*part);
+	ARRAY_FREE(&budget->parts);
+}
+
+int budget_set(struct budget *budget, uint32_t at, double percent)
+{
+	struct budget_part *part;
+
+	while (budget->parts.count <= at)
+		if (ARRAY_APPEND(&budget->parts, NULL))
+			return -ENOMEM;
+	part_free(TAKE(budget->parts.items[at]));
+	/* Where there is a limit of all, each part can be asked to keep to it. */
+	if (percent <= 0 && budget->share <= 0)
 		return 0;
-	return (double)(engine_overhead_ns(engine) - budget->began_charged_ns) / (double)passed;
-}
-
-static void settle(struct budget *budget, const struct engine *engine)
-{
-	const uint64_t now = now_ns(), overhead = engine_overhead_ns(engine);
-	const uint64_t passed = now - budget->seen_ns, cost = overhead - budget->charged_ns;
-
-	budget->credit_ns += (int64_t)(budget->share * (double)passed) - (int64_t)cost;
-	if (budget->credit_ns > budget->credit_max_ns)
-		budget->credit_ns = budget->credit_max_ns;
-	if (budget->standing) {
-		budget->stood_ns += passed;
-		if (passed)
-			budget->load = (double)cost / (double)passed;
-	}
-	budget->seen_ns = now;
-	budget->charged_ns = overhead;
-}
-
-static void take_away(struct budget *budget, struct engine *engine)
-{
-	budget->standing = false;
-	engine_pause(engine); /* hits meanwhile do not count, but cost */
-	settle(budget, engine);
-}
-
-/* With a full account a slice is due however short it will be. */
-static bool slice_is_due(const struct budget *budget)
-{
-	const double least = budget->load * SLICE_LEAST_NS;
-
-	return budget->credit_ns > 0 &&
-	       (budget->credit_ns >= budget->credit_max_ns || (double)budget->credit_ns >= least);
-}
-
-static int bring_back(struct budget *budget, struct engine *engine, struct failure *failure)
-{
-	int error = engine_resume(engine, failure);
-
-	if (error)
-		return error;
-	budget->slices++;
-	settle(budget, engine); /* what attaching took is not the slice's */
-	budget->standing = true;
+	part = calloc(1, sizeof(*part));
+	if (!part)
+		return -ENOMEM;
+	*part = (struct budget_part){
+	    .share = percent > 0 ? percent / 100 : budget->share,
+	    .whole = true,
+	    .review_ns = UINT64_MAX,
+	    .patience_ns = PATIENCE_LEAST_NS,
+	};
+	budget->parts.items[at] = part;
+	engine_limit(budget->engine, at, SET_STEADY, part->share, BURST_NS);
+	engine_limit(budget->engine, at, SET_SLICED, part->share, BURST_NS);
 	return 0;
 }
 
-int budget_tick(struct budget *budget, struct engine *engine, struct failure *failure)
+/* How long that function's lines stood that did least. */
+static uint64_t least_stood(const struct profile *profile)
 {
-	const struct timespec step = {.tv_nsec = SLICE_STEP_NS};
-	const uint64_t began = now_ns();
-	int error = 0;
+	uint64_t least = UINT64_MAX;
 
-	if (budget->share <= 0)
-		return 0;
-	settle(budget, engine);
-	if (!budget->standing) {
-		if (!slice_is_due(budget))
-			return 0;
-		error = bring_back(budget, engine, failure);
-		while (!error && budget->credit_ns > 0 && budget->seen_ns - began < SLICE_MOST_NS) {
-			nanosleep(&step, NULL);
-			settle(budget, engine);
-		}
+	ARRAY_FOREACH (function, &profile->functions) {
+		const struct profile_stand *stand =
+		    function->lines_measured ? &function->lines_stand : &function->calls_stand;
+
+		least = stand->stood_ns < least ? stand->stood_ns : least;
 	}
-	if (budget->standing && budget->credit_ns <= 0)
-		take_away(budget, engine);
-	return error;
+	return least == UINT64_MAX ? profile->duration_ns : least;
 }
 
-void budget_close(struct budget *budget, const struct engine *engine, struct profile_cost *cost)
+void budget_tell(const struct budget *budget, struct profile *profile)
 {
-	if (budget->share <= 0)
-		return;
-	settle(budget, engine);
-	cost->budget = (struct profile_budget){
-	    .share = budget->share,
-	    .stood_ns = budget->stood_ns,
-	    .slices = budget->slices + !budget->standing,
+	struct profile_budget *told = &profile->cost.budget;
+
+	*told = (struct profile_budget){.share = budget->share};
+	ARRAY_FOREACH (part, &budget->parts) {
+		if (!*part)
+			continue;
+		told->share = told->share > 0 ? told->share : (*part)->share;
+		told->slices += (*part)->slices;
+	}
+	if (told->share > 0)
+		told->stood_ns = least_stood(profile);
+}
+
+bool budget_gave_up(const struct budget *budget, uint32_t at)
+{
+	return at < budget->parts.count && budget->parts.items[at] &&
+	       budget->parts.items[at]->gave_up;
+}
+
+/* ---- Loads ---- */
+
+static size_t function_count(const struct budget *budget, uint32_t at)
+{
+	return engine_part_plan(budget->engine, at)->functions.count;
+}
+
+static int look(const struct budget *budget, uint32_t at, struct seen *ret_seen)
+{
+	const size_t count = function_count(budget, at);
+	CLEANUP_FREE struct engine_cost *costs = calloc(count + 1, sizeof(*costs));
+
+	if (!costs)
+		return -ENOMEM;
+	engine_function_costs(budget->engine, at, costs);
+	for (uint32_t function = 0; function < count; function++) {
+		struct function_stands stands;
+		enum part_step step;
+
+		engine_part_step(budget->engine, at, function, &step, &stands);
+		ret_seen[function] = (struct seen){
+		    .cost = costs[function],
+		    .calls_stood_ns = stands.calls.stood_ns,
+		    .lines_stood_ns = stands.lines.stood_ns,
+		};
+	}
+	return 0;
+}
+
+static double rate_of(uint64_t cost_ns, uint64_t cost_before_ns, uint64_t stood_ns)
+{
+	if (stood_ns < STOOD_LEAST_NS || cost_ns < cost_before_ns)
+		return 0;
+	return (double)(cost_ns - cost_before_ns) / (double)stood_ns;
+}
+
+/* Where fewer calls are timed, all of them would cost so much more. */
+static struct budget_load load_between(const struct seen *before, const struct seen *seen)
+{
+	const uint64_t calls_ns = seen->calls_stood_ns - before->calls_stood_ns;
+	const uint64_t lines_ns = seen->lines_stood_ns - before->lines_stood_ns;
+
+	return (struct budget_load){
+	    .entries = rate_of(seen->cost.entries_ns, before->cost.entries_ns, calls_ns),
+	    .returns = rate_of(seen->cost.returns_ns, before->cost.returns_ns, calls_ns) /
+		       (seen->cost.timed_share > 0 ? seen->cost.timed_share : 1),
+	    .lines = rate_of(seen->cost.lines_ns, before->cost.lines_ns, lines_ns),
 	};
+}
+
+/* ---- Changes ---- */
+
+/* When both accounts will have a slice's credit. */
+static uint64_t slice_due(const struct budget *budget, uint32_t at)
+{
+	struct engine_account own, all;
+	uint64_t paid;
+
+	engine_look(budget->engine, at, SET_SLICED, &own);
+	engine_look(budget->engine, ENGINE_ALL, SET_STEADY, &all);
+	paid = own.paid_until_ns > all.paid_until_ns ? own.paid_until_ns : all.paid_until_ns;
+	return paid + BURST_NS / 2;
+}
+
+/* Remembers where everything is, from which loads are measured. */
+static int begin_measuring(const struct budget *budget, uint32_t at, struct budget_part *part)
+{
+	struct engine_account account;
+
+	if (!part->seen)
+		part->seen = calloc(function_count(budget, at) + 1, sizeof(*part->seen));
+	if (!part->seen || look(budget, at, part->seen))
+		return -ENOMEM;
+	engine_look(budget->engine, at, SET_STEADY, &account);
+	part->steady_ns = account.spent_ns;
+	part->steady_seen_ns = now_ns();
+	part->since = 0;
+	return 0;
+}
+
+static bool is_whole(const struct part_choice *choices, size_t count)
+{
+	for (size_t at = 0; at < count; at++)
+		if (choices[at].step != STEP_FULL)
+			return false;
+	return true;
+}
+
+static bool has_slices(const struct part_choice *choices, size_t count)
+{
+	for (size_t at = 0; at < count; at++)
+		if (choices[at].step == STEP_LINES || choices[at].step == STEP_SLICED)
+			return true;
+	return false;
+}
+
+/* Brings the functions to their steps. On failure nothing of the part stands. */
+static int change(struct budget *budget, uint32_t at, struct budget_part *part,
+    struct part_choice *choices, struct failure *failure)
+{
+	const size_t count = function_count(budget, at);
+	int error = engine_choose(budget->engine, at, choices, failure);
+
+	part->slices++;
+	if (error) {
+		part->gave_up = true;
+		return error;
+	}
+	part->whole = is_whole(choices, count);
+	part->slicing = has_slices(choices, count);
+	part->due_ns = part->slicing ? slice_due(budget, at) : UINT64_MAX;
+	if (begin_measuring(budget, at, part))
+		return failure_set(failure, ENOMEM, "out of memory");
+	if (part->whole)
+		free(TAKE(part->seen));
+	return 0;
+}
+
+static int change_all(struct budget *budget, uint32_t at, struct budget_part *part,
+    enum part_step step, struct failure *failure)
+{
+	const size_t count = function_count(budget, at);
+	CLEANUP_FREE struct part_choice *choices = calloc(count + 1, sizeof(*choices));
+
+	if (!choices)
+		return failure_set(failure, ENOMEM, "out of memory");
+	for (size_t function = 0; function < count; function++)
+		choices[function].step = step;
+	return change(budget, at, part, choices, failure);
+}
+
+/*
+ * The steady overdrew: everything goes, and comes for slices, which show what is dear. Who does
+ * that soon after climbing must wait longer before the next try.
+ */
+static int relieve(
+    struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
+{
+	const uint64_t now = now_ns();
+	const bool soon = part->climbed_ns && now - part->climbed_ns < 10 * part->patience_ns;
+
+	if (!engine_part_can_change(budget->engine, at)) {
+		part->gave_up = true;
+		return 0;
+	}
+	part->fewer_failed = part->fewer_failed || (soon && !part->whole);
+	part->patience_ns = soon ? 2 * part->patience_ns : PATIENCE_LEAST_NS;
+	if (part->patience_ns > PATIENCE_MOST_NS)
+		part->patience_ns = PATIENCE_MOST_NS;
+	part->review_ns = now + part->patience_ns;
+	return change_all(budget, at, part, STEP_SLICED, failure);
+}
+
+static bool is_same(const struct budget *budget, uint32_t at, const struct part_choice *choices)
+{
+	const size_t count = function_count(budget, at);
+
+	for (uint32_t function = 0; function < count; function++) {
+		struct function_stands stands;
+		enum part_step step;
+
+		engine_part_step(budget->engine, at, function, &step, &stands);
+		if (step != choices[function].step)
+			return false;
+	}
+	return true;
+}
+
+/* Chooses all anew by what was measured since the last time. */
+static int review(
+    struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
+{
+	const size_t count = function_count(budget, at);
+	CLEANUP_FREE struct budget_load *loads = calloc(count + 1, sizeof(*loads));
+	CLEANUP_FREE struct part_choice *choices = calloc(count + 1, sizeof(*choices));
+	CLEANUP_FREE struct seen *seen = calloc(count + 1, sizeof(*seen));
+
+	if (!loads || !choices || !seen || look(budget, at, seen))
+		return failure_set(failure, ENOMEM, "out of memory");
+	for (size_t function = 0; function < count; function++)
+		loads[function] = load_between(&part->seen[function], &seen[function]);
+	if (budget_choose(loads, count, part->share, !part->fewer_failed, choices))
+		return failure_set(failure, ENOMEM, "out of memory");
+	part->climbed_ns = now_ns();
+	part->review_ns = part->climbed_ns + part->patience_ns;
+	if (is_same(budget, at, choices))
+		return begin_measuring(budget, at, part);
+	if (is_whole(choices, count))
+		part->review_ns = UINT64_MAX;
+	return change(budget, at, part, choices, failure);
+}
+
+/* ---- Slices ---- */
+
+/* The CPU time of this thread, and of what sets and removes probes for us (shelter.h). */
+static uint64_t own_cpu_ns(void)
+{
+	static const int whose[] = {RUSAGE_THREAD, RUSAGE_CHILDREN};
+	uint64_t sum = 0;
+
+	for (size_t at = 0; at < ARRAY_SIZE(whose); at++) {
+		struct rusage usage = {0};
+
+		(void)getrusage(whose[at], &usage);
+		sum += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND_NS;
+		sum += (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+	}
+	return sum;
+}
+
+/* Slices have what the steady leaves of the budget. */
+static void limit_slices(const struct budget *budget, uint32_t at, struct budget_part *part)
+{
+	const uint64_t now = now_ns(), passed = now - part->steady_seen_ns;
+	const double least = SLICES_SHARE_LEAST * part->share;
+	struct engine_account account;
+	double left = part->share;
+
+	engine_look(budget->engine, at, SET_STEADY, &account);
+	if (passed > SECOND_NS / 10)
+		left -= (double)(account.spent_ns - part->steady_ns) / (double)passed;
+	engine_limit(budget->engine, at, SET_SLICED, left > least ? left : least, BURST_NS);
+}
+
+static int begin_slice(
+    struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
+{
+	const uint64_t began = own_cpu_ns();
+	int error;
+
+	part->due_ns = slice_due(budget, at); /* others may have spent meanwhile */
+	if (part->due_ns > now_ns())
+		return 0;
+	limit_slices(budget, at, part);
+	error = engine_begin_slice(budget->engine, at, failure);
+	if (error)
+		return error;
+	part->due_ns = UINT64_MAX; /* it is on, until its account is overdrawn */
+	engine_charge(budget->engine, at, SET_SLICED, own_cpu_ns() - began);
+	return 0;
+}
+
+/* What it takes to set and remove the probes is paid from the same account. */
+static int end_slice(
+    struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
+{
+	const uint64_t began = own_cpu_ns();
+	uint64_t took;
+
+	engine_end_slice(budget->engine, at);
+	took = own_cpu_ns() - began;
+	part->slices++;
+	engine_charge(budget->engine, at, SET_SLICED, took);
+	part->since++;
+	part->due_ns = slice_due(budget, at);
+	if ((double)took <= part->share * (double)TAKING_MOST_NS)
+		return 0;
+	part->review_ns = now_ns() + PATIENCE_MOST_NS;
+	return change_all(budget, at, part, STEP_AWAY, failure);
+}
+
+/* ---- What is due ---- */
+
+static int tick_part(struct budget *budget, uint32_t at, struct budget_part *part,
+    bool *ret_changed, struct failure *failure)
+{
+	struct engine_account steady, sliced;
+	int error = 0;
+
+	engine_look(budget->engine, at, SET_STEADY, &steady);
+	engine_look(budget->engine, at, SET_SLICED, &sliced);
+	if (steady.shut) {
+		*ret_changed = true;
+		return relieve(budget, at, part, failure);
+	}
+	if (part->whole)
+		return 0;
+	if (sliced.shut && part->due_ns == UINT64_MAX)
+		error = end_slice(budget, at, part, failure);
+	else if (part->slicing && now_ns() >= part->due_ns)
+		error = begin_slice(budget, at, part, failure);
+	if (error || now_ns() < part->review_ns)
+		return error;
+	if (part->slicing && part->since < SLICES_LEAST && part->due_ns != UINT64_MAX)
+		return 0; /* not enough was seen */
+	*ret_changed = true;
+	return review(budget, at, part, failure);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+int budget_tick(
+    struct budget *budget, uint64_t *ret_next, bool *ret_changed, struct failure *failure)
+{
+	int result = 0;
+
+	*ret_next = UINT64_MAX;
+	*ret_changed = false;
+	engine_take_alarms(budget->engine);
+	for (uint32_t at = 0; at < budget->parts.count; at++) {
+		struct budget_part *part = budget->parts.items[at];
+		int error;
+
+		if (!part || part->gave_up || !engine_part_lives(budget->engine, at))
+			continue;
+		error = tick_part(budget, at, part, ret_changed, failure);
+		result = result ? result : error;
+		if (!part->whole)
+			*ret_next = earlier(*ret_next, earlier(part->due_ns, part->review_ns));
+	}
+	return result;
 }

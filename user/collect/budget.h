@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Holds what probes cost under a share of one CPU, by taking all of them away for part of the time.
+ * Holds what probes cost under shares of one CPU: of each part, and of all together.
  *
- * An account is paid in as time goes by and charged with what hits cost, as counted and calibrated.
- * While it is in credit the probes stand. When it is overdrawn they go, and come back, for slices
- * of time, as soon as there is credit for one. So the long-run cost is the budget, no second costs
- * much more than twice as much (the credit is at most a second's pay), and where the load goes down
- * the probes stand for good again. A profile tells how long they stood: what is counted is of that
- * time.
+ * What hits cost is charged to accounts in the kernel, which time pays for (wire.h); at most half a
+ * second's pay is saved up. A part that overdraws its account is shut by the BPF program on the
+ * spot, and we are woken to remove its probes. From then on they come for slices of time, each as
+ * long as the credit lasts. Once slices have shown what each function costs while it stands,
+ * budget_choose() lets as many functions as possible stand whole again, and the others in part.
+ * What was counted tells the time for which it was (struct function_stands).
+ *
+ * So in the long run the cost is the budget, in no second it is twice as much, and what is within
+ * the budget is never touched.
  */
 #ifndef LPROF_COLLECT_BUDGET_H
 #define LPROF_COLLECT_BUDGET_H
@@ -15,29 +18,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "collect/engine.h"
 
+struct budget_part;
+
 struct budget {
-	double share; /* of one CPU; 0: unlimited */
-	int64_t credit_ns, credit_max_ns;
-	double load; /* what the probes cost while they stood last, as a share of one CPU */
-	uint64_t began_ns, began_charged_ns;
-	uint64_t seen_ns, charged_ns; /* up to where the account is kept: time, cost */
-	bool standing;
-	uint64_t stood_ns; /* in slices that are over, and in this one up to seen_ns */
-	uint64_t slices;   /* how often the probes came back */
+	struct engine *engine;
+	double share;                      /* of all parts, 0: unlimited */
+	ARRAY(struct budget_part *) parts; /* by the engine's numbers, NULL: without a limit */
 };
 
-/* Opens the account as measuring begins; `percent` of one CPU, 0: unlimited. */
-void budget_open(struct budget *budget, double percent, const struct engine *engine);
+/* `percent` of one CPU for all parts together, 0: unlimited. */
+void budget_init(struct budget *budget, struct engine *engine, double percent);
+void budget_fini(struct budget *budget);
 
-/* To be called some dozen times a second; takes up to a tenth of one, the length of a slice. */
-int budget_tick(struct budget *budget, struct engine *engine, struct failure *failure);
+/* Limits a part that is attached, or is to be. -ENOMEM. 0: unlimited. */
+int budget_set(struct budget *budget, uint32_t part, double percent);
 
-/* What the probes cost since measuring began, as a share of one CPU; 0 before `least_ns` passed. */
-double budget_spent(const struct budget *budget, const struct engine *engine, uint64_t least_ns);
+/*
+ * Does what is due: to be called when engine_alarm_fd() is readable, and at *ret_next at the latest
+ * (CLOCK_MONOTONIC, UINT64_MAX: no time). *ret_changed: parts have other pins than before.
+ */
+int budget_tick(
+    struct budget *budget, uint64_t *ret_next, bool *ret_changed, struct failure *failure);
 
-/* As measuring ends: what the profile tells of it. */
-void budget_close(struct budget *budget, const struct engine *engine, struct profile_cost *cost);
+/* Tells a profile of all parts what was allowed, and how often probes went. */
+void budget_tell(const struct budget *budget, struct profile *profile);
+
+/*
+ * Whether a part overdrew its account and cannot come back in part: its images' files are not open
+ * (after a restart). Its probes are gone; it is to be detached, and planned and attached anew.
+ */
+bool budget_gave_up(const struct budget *budget, uint32_t part);
 
 #endif

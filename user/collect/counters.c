@@ -104,6 +104,7 @@ int counters_open(
 		return failure_set(failure, ENOMEM, "out of memory");
 	if (!MAP_ARRAY(sites, MAP_sites, counters->site_count) ||
 	    !MAP_ARRAY(functions, MAP_functions, counters->function_count) ||
+	    !MAP_ARRAY(stands, MAP_stands, counters->function_count) ||
 	    !MAP_ARRAY(site_hits, MAP_site_hits, shards * counters->site_count) ||
 	    !MAP_ARRAY(
 		function_counters, MAP_function_counters, shards * counters->function_count) ||

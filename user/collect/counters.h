@@ -21,7 +21,8 @@ struct counters {
 	uint32_t edge_places;                                    /* of one shard: a power of two */
 	volatile struct site *sites;
 	volatile struct function *functions;
-	volatile __u64 *site_hits; /* [shard * site_count + site], likewise below */
+	volatile struct function_stands *stands; /* by function */
+	volatile __u64 *site_hits;               /* [shard * site_count + site], likewise below */
 	volatile struct function_counters *function_counters;
 	volatile struct line_counters *line_counters;
 	volatile struct shard_counters *shard_counters;
@@ -33,7 +34,7 @@ struct counters {
 	struct {
 		void *memory;
 		size_t size;
-	} mappings[8];
+	} mappings[12];
 	size_t mapping_count;
 };
 

@@ -2,6 +2,8 @@
 // Takes what was counted out of a part's counters.
 #include "collect/counters_reset.h"
 
+#include <time.h>
+
 static uint64_t take(volatile __u64 *counter)
 {
 	uint64_t value = __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -99,10 +101,34 @@ static void reset_site(const struct counters *counters, size_t shard, uint32_t i
 		    hits);
 }
 
+static void reset_stand(volatile struct stand *stand, uint64_t now)
+{
+	stand->stood_ns = stand->away_ns = 0;
+	if (stand->turned_ns)
+		stand->turned_ns = now;
+}
+
+static void reset_stands(const struct counters *counters, const struct part *part)
+{
+	struct timespec time;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	for (uint32_t at = 0; at < part->plan->functions.count; at++) {
+		volatile struct function_stands *stands =
+		    &counters->stands[part->place.functions + at];
+
+		reset_stand(&stands->calls, now);
+		reset_stand(&stands->lines, now);
+	}
+}
+
 void counters_reset(const struct counters *counters, const struct part *part)
 {
 	const struct plan *plan = part->plan;
 
+	reset_stands(counters, part);
 	reset_edges(counters, part);
 	for (size_t shard = 0; shard < counters->shards; shard++) {
 		size_t lines = shard * counters->line_count + part->place.lines;

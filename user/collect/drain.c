@@ -113,6 +113,25 @@ static void drain_counts(struct profile_function *function, const struct functio
 	};
 }
 
+static void drain_stands(
+    const struct drained_part *drained, uint32_t at, struct profile_function *function)
+{
+	static const enum profile_budget_state states[STEP_COUNT] = {
+	    [STEP_FULL] = PROFILE_BUDGET_FULL,
+	    [STEP_FEWER] = PROFILE_BUDGET_FEWER_TIMED,
+	    [STEP_LINES] = PROFILE_BUDGET_LINES_SLICED,
+	    [STEP_SLICED] = PROFILE_BUDGET_SLICED,
+	    [STEP_AWAY] = PROFILE_BUDGET_AWAY,
+	};
+	const struct counters *counters = drained->input->counters;
+	struct function_stands stands;
+
+	part_stands(drained->part, counters, at, &stands);
+	function->budget_state = states[part_step(drained->part, counters, at)];
+	function->calls_stand = (struct profile_stand){stands.calls.stood_ns, stands.calls.away_ns};
+	function->lines_stand = (struct profile_stand){stands.lines.stood_ns, stands.lines.away_ns};
+}
+
 static int drain_function(const struct drained_part *drained, uint32_t at, struct profile *profile)
 {
 	const struct plan_function *planned = &drained->plan->functions.items[at];
@@ -133,6 +152,7 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	function->image = drained->images[planned->image];
 	function->exit = exit_of(planned);
 	function->rate = (double)counters->functions[id].threshold / counters_threshold(1.0);
+	drain_stands(drained, at, function);
 	function->lines_measured = planned->lines;
 	function->inlined_copies = planned->inlined_copies;
 	drain_counts(function, &drained->sums[id]);
@@ -230,11 +250,15 @@ static void even_out_lines(const struct drained_part *drained, struct profile *p
 	}
 }
 
-/* Where lines were measured a function's times are their sums, so that tables add up. */
+/*
+ * Where lines were measured a function's times are their sums, so that tables add up. Not if its
+ * lines were away while its calls were not.
+ */
 static void sum_lines(struct profile *profile)
 {
 	ARRAY_FOREACH (function, &profile->functions) {
-		if (!function->lines_measured)
+		if (!function->lines_measured ||
+		    function->lines_stand.away_ns != function->calls_stand.away_ns)
 			continue;
 		function->total_ns = function->self_ns = 0;
 		ARRAY_FOREACH (line, &function->lines) {

@@ -213,6 +213,23 @@ static int engine_new(
 	return 0;
 }
 
+static int ignore_alarm(void *context, void *data, size_t size)
+{
+	(void)context;
+	(void)data;
+	(void)size;
+	return 0; /* the accounts themselves tell */
+}
+
+static int open_alarms(struct engine *engine, struct failure *failure)
+{
+	engine->alarms =
+	    ring_buffer__new(engine->kernel.maps[MAP_alarms], ignore_alarm, NULL, NULL);
+	return engine->alarms ? 0
+			      : failure_set(failure, errno,
+				    "cannot wait for the kernel's alarms: %s", strerror(errno));
+}
+
 static void fill_capacity(struct engine *engine)
 {
 	engine->fill.functions_max = engine->counters.function_count;
@@ -256,7 +273,9 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 		return error;
 	fill_capacity(engine);
 	fill_settings(engine);
-	error = follow_processes(engine, failure);
+	error = open_alarms(engine, failure);
+	if (!error)
+		error = follow_processes(engine, failure);
 	if (!error && options->off_cpu)
 		error = follow_scheduler(engine, failure);
 	return error || !engine->pins ? error : pin_all(engine, failure);
@@ -292,6 +311,8 @@ int engine_adopt(
 		error = adopt_link(engine, follows[at].pin, &engine->follow_links[at], failure);
 	if (!error)
 		error = counters_open(&engine->counters, &engine->kernel, failure);
+	if (!error)
+		error = open_alarms(engine, failure);
 	if (error)
 		return error;
 	if (engine->kernel.programs[PROGRAM_timing_session] >= 0)
@@ -310,6 +331,7 @@ void engine_free(struct engine *engine)
 		engine_stop(engine);
 	engine_free_parts(engine);
 	follow_close(engine);
+	ring_buffer__free(engine->alarms);
 	counters_close(&engine->counters);
 	kernel_close(&engine->kernel);
 	ARRAY_FOREACH (target, &engine->targets)
@@ -341,19 +363,7 @@ int engine_wake(struct engine *engine, struct failure *failure)
 void engine_activate(struct engine *engine)
 {
 	engine_set_started(engine, (int64_t)clock_ns(CLOCK_REALTIME));
-	engine->openings = 1;
-	__atomic_store_n(&engine->kernel.settings->gate, engine->openings, __ATOMIC_SEQ_CST);
-}
-
-uint64_t engine_overhead_ns(const struct engine *engine)
-{
-	const struct costs *costs = &engine->costs;
-	uint64_t hits[COST_CLASSES], overhead = 0;
-
-	function_sums_hits(&engine->counters, engine->fill.sites, hits);
-	for (int class = 0; class < COST_CLASSES; class ++)
-		overhead += hits[class] * (costs->before_ns[class] + costs->after_ns[class]);
-	return overhead;
+	__atomic_store_n(&engine->kernel.settings->gate, 1, __ATOMIC_SEQ_CST);
 }
 
 int64_t engine_started(const struct engine *engine)

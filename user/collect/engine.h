@@ -16,8 +16,10 @@
 #include "base/cleanup.h"
 #include "base/failure.h"
 #include "base/parse.h"
+#include "collect/steps.h"
 #include "model/profile.h"
 #include "target/plan.h"
+#include "wire.h"
 
 enum attach_method { ATTACH_BEST, ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF };
 
@@ -144,24 +146,73 @@ void engine_visit_targets(const struct engine *engine,
 /* What a hit of a site of this class costs on this machine, 0: not measured. */
 uint64_t engine_price_ns(const struct engine *engine, enum cost_class class);
 
-/* What measuring one function cost. */
+/* What measuring one function cost, as counted and calibrated. */
 struct engine_cost {
-	uint64_t calls, hits, cost_ns;
+	uint64_t calls, hits, line_hits; /* hits: all, those of lines among them */
+	uint64_t entries_ns;             /* of all calls; with the exit sites, if it has those */
+	uint64_t returns_ns;             /* of timed calls: return probes */
+	uint64_t lines_ns;               /* in timed calls */
+	uint64_t entry_price_ns, exit_price_ns; /* of one */
+	double timed_share; /* of the calls to be timed, that are now; 1 without a budget */
 };
 
-/* Of each of a part's functions; hits that no site counts are shared out by cost. */
+/* Of each of a part's functions. */
 void engine_function_costs(
     const struct engine *engine, uint32_t part, struct engine_cost *ret_costs);
+uint64_t engine_cost_ns(const struct engine_cost *cost); /* all of it */
 
-/* What all hits so far cost, in ns: a quick sum, for who looks often. 0: not calibrated. */
-uint64_t engine_overhead_ns(const struct engine *engine);
+/* What all hits so far cost, in ns, but for a few us a thread. 0: not calibrated. */
+uint64_t engine_spent_ns(const struct engine *engine);
+
+/* ---- Budgets: see budget.h, which is who uses this ---- */
+
+#define ENGINE_ALL UINT32_MAX /* the account of all parts, as a part */
 
 /*
- * Takes all probes away for a while, and brings them back. Calls that ran when they went have ended
- * for the accounts (unwound); what happens meanwhile is not seen.
+ * Limits what a part's steady or sliced sites may cost to a share of one CPU, 0: no limit. Time
+ * pays for it, at most burst_ns of it are saved up. An account that is overdrawn is shut: its hits
+ * are ignored until its probes go.
  */
-void engine_pause(struct engine *engine);
-int engine_resume(struct engine *engine, struct failure *failure);
+void engine_limit(
+    struct engine *engine, uint32_t part, enum part_set set, double share, uint64_t burst_ns);
+
+struct engine_account {
+	uint64_t spent_ns;
+	uint64_t paid_until_ns; /* CLOCK_MONOTONIC; 0: no limit */
+	bool shut;
+};
+void engine_look(const struct engine *engine, uint32_t part, enum part_set set,
+    struct engine_account *ret_account);
+
+/* Lets a set pay for what its probes cost otherwise. */
+void engine_charge(struct engine *engine, uint32_t part, enum part_set set, uint64_t cost_ns);
+
+/* Readable when an account was shut, until engine_take_alarms(). */
+int engine_alarm_fd(const struct engine *engine);
+void engine_take_alarms(struct engine *engine);
+
+/* Whether a part's probes can go and come: not where the files of its images are not open. */
+bool engine_part_can_change(const struct engine *engine, uint32_t part);
+
+/*
+ * Gives each function of a part its step; functions that share a site get the larger one. What runs
+ * meanwhile has ended for the accounts (unwound). If that fails nothing of the part stands.
+ */
+int engine_choose(
+    struct engine *engine, uint32_t part, struct part_choice *choices, struct failure *failure);
+
+/* The sliced sites come, and go. */
+int engine_begin_slice(struct engine *engine, uint32_t part, struct failure *failure);
+void engine_end_slice(struct engine *engine, uint32_t part);
+
+/* Where a function stands, and how long it did. The tables must be mapped (engine_wake). */
+void engine_part_step(const struct engine *engine, uint32_t part, uint32_t function,
+    enum part_step *ret_step, struct function_stands *ret_stands);
+
+/* How many parts there ever were; whether one is attached, or about to be; its plan. */
+size_t engine_part_count(const struct engine *engine);
+bool engine_part_lives(const struct engine *engine, uint32_t part);
+const struct plan *engine_part_plan(const struct engine *engine, uint32_t part);
 
 /* Starts the part's counters from zero; calls that run are calls of the new time. */
 int engine_reset_part(struct engine *engine, uint32_t part, struct failure *failure);

@@ -19,7 +19,8 @@ void engine_part_name(const struct part *part, char name[PART_NAME_MAX])
 static void part_free(struct part *part)
 {
 	attach_free(part->attachment);
-	attach_free(part->exits);
+	attach_free(part->slice);
+	free(part->sets);
 	ARRAY_FOREACH (watch, &part->watches)
 		attach_free(*watch);
 	ARRAY_FREE(&part->watches);
@@ -218,18 +219,40 @@ static uint32_t larger(uint32_t a, size_t b)
 	return a > b ? a : (uint32_t)b;
 }
 
+/* A pair of accounts that no live part has; 0: there is none. */
+static uint32_t choose_account(const struct engine *engine)
+{
+	bool used[ACCOUNTS_MAX] = {0};
+
+	ARRAY_FOREACH (part, &engine->parts)
+		if ((*part)->live)
+			used[(*part)->account] = true;
+	for (uint32_t account = 1; account + 1 < ACCOUNTS_MAX; account += 2)
+		if (!used[account])
+			return account;
+	return 0;
+}
+
 /* The part at its place, counted as part of what is full. */
 static int append_part(struct engine *engine, const struct plan *plan,
     const struct engine_place *place, uint32_t *ret_part, struct failure *failure)
 {
 	struct part *part = calloc(1, sizeof(*part));
+	const uint32_t account = choose_account(engine);
 	struct engine_fill *fill = &engine->fill;
 
+	if (!account) {
+		free(part);
+		return failure_set(
+		    failure, E2BIG, "%d probes are the most at once: remove one", ACCOUNTS_MAX / 2);
+	}
 	if (!part || ARRAY_APPEND(&engine->parts, part)) {
 		free(part);
 		return failure_set(failure, ENOMEM, "out of memory");
 	}
-	*part = (struct part){.plan = plan, .place = *place, .live = true, .shown = true};
+	*part = (struct part){.plan = plan, .place = *place, .shown = true};
+	part->account = account;
+	part->live = true;
 	fill->functions = larger(fill->functions, place->functions + plan->functions.count);
 	fill->sites = larger(fill->sites, place->sites + plan->sites.count);
 	fill->lines = larger(fill->lines, place->lines + plan->lines.count);
@@ -262,10 +285,15 @@ int engine_revive(struct engine *engine, uint32_t part, const struct engine_part
     struct failure *failure)
 {
 	struct part *revived = engine->parts.items[part];
-	int error = choose_scope(engine, options, &revived->place.scope, failure);
+	int error = engine_wake(engine, failure);
 
-	revived->live = !error;
-	return error;
+	if (!error)
+		error = choose_scope(engine, options, &revived->place.scope, failure);
+	if (error)
+		return error;
+	revived->account = choose_account(engine);
+	revived->live = true;
+	return engine_set_all(engine, part, STEP_FULL, failure);
 }
 
 /* ---- Probes ---- */
@@ -283,7 +311,7 @@ static pid_t only_process(const struct engine *engine, const struct part *part)
 	return engine->targets.items[0].pid;
 }
 
-static struct attach_options attaching(const struct engine *engine, const struct part *part)
+struct attach_options engine_attaching(const struct engine *engine, const struct part *part)
 {
 	const int *programs = engine->kernel.programs;
 
@@ -299,20 +327,16 @@ static struct attach_options attaching(const struct engine *engine, const struct
 	};
 }
 
-static int attach_sites(struct engine *engine, struct part *part, struct failure *failure)
+/* In a pid namespace BPF sees other ids than we do: only the kernel's filter can tell. */
+static int check_scope(struct engine *engine, struct part *part, struct failure *failure)
 {
-	const struct attach_options options = attaching(engine, part);
-
-	/* In a pid namespace BPF sees other ids than we do: only the kernel's filter can tell. */
-	if (!engine->features.has[FEATURE_HOST_PIDS] && scope_bit(part->place.scope)) {
-		if (!options.pid)
-			return failure_set(failure, ENOSYS,
-			    "%s; or measure one process with --no-follow",
-			    feature_reason(&engine->features, FEATURE_HOST_PIDS));
-		part->place.scope = SCOPE_ALL;
-	}
-	attach_free(TAKE(part->attachment));
-	return attach_open(part->plan, &options, &part->attachment, failure);
+	if (engine->features.has[FEATURE_HOST_PIDS] || !scope_bit(part->place.scope))
+		return 0;
+	if (!only_process(engine, part))
+		return failure_set(failure, ENOSYS, "%s; or measure one process with --no-follow",
+		    feature_reason(&engine->features, FEATURE_HOST_PIDS));
+	part->place.scope = SCOPE_ALL;
+	return 0;
 }
 
 static bool is_watched(const struct part *part, pid_t pid)
@@ -330,7 +354,7 @@ static bool is_watched(const struct part *part, pid_t pid)
 static int watch_process(
     struct engine *engine, struct part *part, pid_t pid, struct failure *failure)
 {
-	struct attach_options options = attaching(engine, part);
+	struct attach_options options = engine_attaching(engine, part);
 	struct attachment *watch = NULL;
 	int error;
 
@@ -365,23 +389,20 @@ int engine_watch_images(struct engine *engine, uint32_t at, struct failure *fail
 int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failure)
 {
 	struct part *part = engine->parts.items[at];
-	char name[PART_NAME_MAX];
 	int error = engine_wake(engine, failure);
 
-	engine_part_name(part, name);
-	if (engine->pins)
-		attach_pins_remove(engine->pins, name);
 	if (!error)
-		error = attach_sites(engine, part, failure);
+		error = check_scope(engine, part, failure);
+	attach_free(TAKE(part->attachment));
+	if (!error)
+		error = engine_attach_steady(engine, part, failure);
 	if (!error)
 		error = engine_watch_images(engine, at, failure);
-	if (!error && engine->pins)
-		error = attach_pins_make(part->attachment, engine->pins, name, failure);
 	if (error) {
 		engine_detach_part(engine, at);
 		return error;
 	}
-	part_open(part, &engine->counters);
+	part_open(part, &engine->counters, SET_STEADY);
 	return 0;
 }
 
@@ -397,98 +418,13 @@ int engine_attach(struct engine *engine, struct failure *failure)
 void engine_detach_part(struct engine *engine, uint32_t at)
 {
 	struct part *part = engine->parts.items[at];
-	char name[PART_NAME_MAX];
 
-	if (!engine_wake(engine, NULL))
-		part_close(part, &engine->counters);
+	engine_take_away(engine, part);
+	if (part->live && !engine_wake(engine, NULL))
+		part_end(part, &engine->counters);
 	part->live = false;
-	engine_part_name(part, name);
-	if (engine->pins)
-		attach_pins_remove(engine->pins, name);
-	if (part->attachment)
-		attach_close(part->attachment);
-	if (part->exits)
-		attach_close(part->exits);
 	ARRAY_FOREACH (watch, &part->watches)
 		attach_close(*watch);
-}
-
-static uint32_t function_of(const struct plan_site *site)
-{
-	if (site->function == NO_FUNCTION && site->charge_count)
-		return site->charges[0].function;
-	return site->function;
-}
-
-static void add_site_cost(
-    const struct engine *engine, const struct part *part, uint32_t at, struct engine_cost *costs)
-{
-	const struct plan_site *site = &part->plan->sites.items[at];
-	const uint64_t hits = counters_site_hits(&engine->counters, part->place.sites + at);
-	const uint32_t function = function_of(site);
-
-	if (function >= part->plan->functions.count || site->cost >= COST_CLASSES)
-		return;
-	costs[function].hits += hits;
-	costs[function].cost_ns += hits * engine_price_ns(engine, site->cost);
-	if (site->roles & SITE_ENTRY)
-		costs[function].calls += hits;
-	if (!(site->roles & SITE_RETURN))
-		return;
-	costs[function].hits += hits;
-	costs[function].cost_ns += hits * engine_price_ns(engine, COST_RETURN);
-}
-
-void engine_function_costs(const struct engine *engine, uint32_t at, struct engine_cost *ret_costs)
-{
-	const struct part *part = engine->parts.items[at];
-	const size_t count = part->plan->functions.count;
-	const double all = (double)engine_overhead_ns(engine);
-	double known = 0;
-
-	memset(ret_costs, 0, count * sizeof(*ret_costs));
-	for (uint32_t site = 0; site < part->plan->sites.count; site++)
-		add_site_cost(engine, part, site, ret_costs);
-	for (size_t function = 0; function < count; function++)
-		known += (double)ret_costs[function].cost_ns;
-	for (size_t function = 0; function < count && known > 0; function++)
-		ret_costs[function].cost_ns =
-		    (uint64_t)((double)ret_costs[function].cost_ns * all / known);
-}
-
-void engine_pause(struct engine *engine)
-{
-	__atomic_store_n(&engine->kernel.settings->gate, 0, __ATOMIC_SEQ_CST);
-	ARRAY_FOREACH (part, &engine->parts) {
-		if ((*part)->attachment)
-			attach_close((*part)->attachment);
-		if ((*part)->exits)
-			attach_close((*part)->exits);
-	}
-}
-
-static int resume_part(struct engine *engine, struct part *part, struct failure *failure)
-{
-	struct attach_options options = attaching(engine, part);
-	int error = attach_sites(engine, part, failure);
-
-	if (error || !part->exits)
-		return error;
-	options.standby = true;
-	attach_free(TAKE(part->exits));
-	return attach_open(part->plan, &options, &part->exits, failure);
-}
-
-int engine_resume(struct engine *engine, struct failure *failure)
-{
-	ARRAY_FOREACH (part, &engine->parts) {
-		int error = (*part)->live ? resume_part(engine, *part, failure) : 0;
-
-		if (error)
-			return error;
-	}
-	__atomic_store_n(&engine->kernel.settings->gate, ++engine->openings, __ATOMIC_SEQ_CST);
-	return 0;
 }
 
 bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes)
@@ -503,23 +439,6 @@ void engine_release_returns(struct engine *engine, uint32_t changes)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (engine->kernel.settings->image_changes != changes)
 		engine->kernel.settings->hold_returns = 1;
-}
-
-int engine_switch_exits(struct engine *engine, uint32_t at, struct failure *failure)
-{
-	struct part *part = engine->parts.items[at];
-	struct attach_options options = attaching(engine, part);
-	int error;
-
-	if (part->exits)
-		return 0;
-	options.standby = true;
-	error = engine_wake(engine, failure);
-	if (!error)
-		error = attach_open(part->plan, &options, &part->exits, failure);
-	if (!error)
-		part_switch_exits(part, &engine->counters);
-	return error;
 }
 
 void engine_part_probes(
@@ -550,6 +469,14 @@ static int check_place(const struct engine_fill *fill, const struct engine_place
 	return failure_set(failure, EPROTO, "a probe's place is outside the pinned tables");
 }
 
+static bool is_full(const struct part *part, const struct counters *counters)
+{
+	for (uint32_t at = 0; at < part->plan->functions.count; at++)
+		if (part_step(part, counters, at) != STEP_FULL)
+			return false;
+	return true;
+}
+
 int engine_adopt_part(struct engine *engine, const struct plan *plan,
     const struct engine_place *place, size_t links, uint32_t *ret_part, struct failure *failure)
 {
@@ -562,11 +489,15 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 	if (error)
 		return error;
 	part = engine->parts.items[*ret_part];
-	part->live = part->open = links;
+	part->live = part->open[SET_STEADY] = links;
 	if (place->scope != SCOPE_ALL && place->scope >= engine->next_scope)
 		engine->next_scope = place->scope + 1;
+	if (plan->sites.count)
+		part->account = engine->counters.sites[place->sites].account;
 	engine_part_name(part, name);
-	if (links)
+	if (links && !is_full(part, &engine->counters))
+		error = -ENOENT; /* a budget had taken part of it away */
+	else if (links)
 		error = attach_pins_open(engine->pins, name, links, &part->attachment, failure);
 	if (error || !links)
 		engine_detach_part(engine, *ret_part);
@@ -578,12 +509,10 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 int engine_set_part_rate(
     struct engine *engine, uint32_t part, uint32_t function, double rate, struct failure *failure)
 {
-	const struct engine_place *place = &engine->parts.items[part]->place;
 	int error = engine_wake(engine, failure);
 
 	if (!error)
-		engine->counters.functions[place->functions + function].threshold =
-		    counters_threshold(rate);
+		part_set_rate(engine->parts.items[part], &engine->counters, function, rate);
 	return error;
 }
 
@@ -609,11 +538,6 @@ void engine_visit_targets(const struct engine *engine,
 		visit(context, target->pid, target->command);
 }
 
-uint64_t engine_price_ns(const struct engine *engine, enum cost_class class)
-{
-	return engine->costs.before_ns[class] + engine->costs.after_ns[class];
-}
-
 int engine_reset_part(struct engine *engine, uint32_t part, struct failure *failure)
 {
 	int error = engine_wake(engine, failure);
@@ -621,6 +545,21 @@ int engine_reset_part(struct engine *engine, uint32_t part, struct failure *fail
 	if (!error)
 		counters_reset(&engine->counters, engine->parts.items[part]);
 	return error;
+}
+
+size_t engine_part_count(const struct engine *engine)
+{
+	return engine->parts.count;
+}
+
+bool engine_part_lives(const struct engine *engine, uint32_t part)
+{
+	return engine->parts.items[part]->live;
+}
+
+const struct plan *engine_part_plan(const struct engine *engine, uint32_t part)
+{
+	return engine->parts.items[part]->plan;
 }
 
 void engine_fill(const struct engine *engine, struct engine_fill *ret_fill)

@@ -3,6 +3,8 @@
 #ifndef LPROF_COLLECT_ENGINE_STATE_H
 #define LPROF_COLLECT_ENGINE_STATE_H
 
+#include <bpf/libbpf.h>
+
 #include "base/array.h"
 #include "collect/costs.h"
 #include "collect/counters.h"
@@ -27,6 +29,7 @@ struct engine {
 	struct kernel_objects kernel;
 	int follow_links[FOLLOW_COUNT];
 	int off_cpu_links[2]; /* of the scheduler's tracepoints, -1: not followed */
+	struct ring_buffer *alarms;
 	struct counters counters;
 	struct costs costs;
 	ARRAY(struct part *) parts;
@@ -34,7 +37,6 @@ struct engine {
 	uint32_t next_scope;
 	ARRAY(struct engine_target) targets; /* ever added, each process once */
 	int64_t started_ns;                  /* CLOCK_REALTIME */
-	uint32_t openings;                   /* of the gate: its number while it is open */
 	uint64_t activated_ns;               /* CLOCK_MONOTONIC, 0: not yet */
 	uint64_t stopped_ns;                 /* 0: not yet */
 };
@@ -49,5 +51,18 @@ void engine_free_parts(struct engine *engine);
 /* Maps the kernel's tables where engine_rest() has unmapped them; who touches them calls it first.
  * -ENOMEM. */
 int engine_wake(struct engine *engine, struct failure *failure);
+
+/* How the probes of a part are attached. */
+struct attach_options engine_attaching(const struct engine *engine, const struct part *part);
+
+/* Links, and pins, what is steady of a part; it is closed. */
+int engine_attach_steady(struct engine *engine, struct part *part, struct failure *failure);
+
+/* Closes a part, and removes all of its probes. */
+void engine_take_away(struct engine *engine, struct part *part);
+
+/* Writes one step for all functions of a part that is detached. */
+int engine_set_all(
+    struct engine *engine, uint32_t part, enum part_step step, struct failure *failure);
 
 #endif

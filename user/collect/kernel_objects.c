@@ -79,6 +79,7 @@ static int size_maps(const struct timing_bpf *skeleton, const struct kernel_opti
 	    {skeleton->maps.line_counters, shards * counters->line_count},
 	    {skeleton->maps.shard_counters, shards},
 	    {skeleton->maps.edges, shards * counters->edge_places},
+	    {skeleton->maps.stands, counters->function_count},
 	    {skeleton->maps.goroutines, options->goroutines},
 	    {skeleton->maps.off_cpu_lines, options->off_cpu ? shards * counters->line_count : 1},
 	    {skeleton->maps.off_cpu_functions,
@@ -117,15 +118,23 @@ static int load_skeleton(const struct timing_bpf *skeleton, const struct kernel_
 	return 0;
 }
 
+#define ACCOUNTS_SIZE (ACCOUNTS_MAX * sizeof(struct account))
+
+static void *map_memory(int map, size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* What is looked at all the time; the counters can be unmapped in between. */
 static int map_settings(struct kernel_objects *objects, struct failure *failure)
 {
-	void *memory = mmap(NULL, sizeof(struct settings), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    objects->maps[MAP_data_settings], 0);
-
-	if (memory == MAP_FAILED)
+	objects->settings = map_memory(objects->maps[MAP_data_settings], sizeof(struct settings));
+	objects->accounts = map_memory(objects->maps[MAP_accounts], ACCOUNTS_SIZE);
+	if (!objects->settings || !objects->accounts)
 		return failure_set(
 		    failure, errno, "cannot map the kernel's settings: %s", strerror(errno));
-	objects->settings = memory;
 	return 0;
 }
 
@@ -299,6 +308,8 @@ void kernel_close(struct kernel_objects *objects)
 {
 	if (objects->settings)
 		munmap((void *)objects->settings, sizeof(struct settings));
+	if (objects->accounts)
+		munmap((void *)objects->accounts, ACCOUNTS_SIZE);
 	for (int i = 0; i < MAP_COUNT; i++)
 		cleanup_close(&objects->maps[i]);
 	for (int i = 0; i < PROGRAM_COUNT; i++)

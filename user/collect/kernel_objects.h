@@ -64,6 +64,7 @@ struct kernel_objects {
 	int maps[MAP_COUNT];
 	int programs[PROGRAM_COUNT]; /* -1: the method does not use it */
 	volatile struct settings *settings;
+	volatile struct account *accounts; /* ACCOUNTS_MAX */
 };
 #define KERNEL_OBJECTS_CLOSED     \
 	((struct kernel_objects){ \

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -68,23 +69,26 @@ static void fill_site(
 	site->cost = cost_class(planned);
 	site->charge_count = planned->charge_count;
 	site->stack_offset = planned->stack_offset;
+	site->account = part->account;
 	for (size_t i = 0; i < planned->charge_count; i++) {
 		site->charges[i].line = part->place.lines + planned->charges[i].line;
 		site->charges[i].function = place_function(part, planned->charges[i].function);
 	}
 }
 
-static void fill_function(const struct part *part, uint32_t at, volatile struct function *function)
+static void fill_function(const struct part *part, uint32_t at, const struct counters *counters)
 {
 	const struct plan_function *planned = &part->plan->functions.items[at];
+	const uint32_t id = part->place.functions + at;
+	volatile struct function *function = &counters->functions[id];
 
-	function->threshold = counters_threshold(planned->rate);
 	function->flags = (planned->lines ? FUNCTION_LINES : 0) |
 			  (planned->exit == PLAN_EXIT_RETURN ? FUNCTION_RETURNS : 0) |
 			  (planned->switchable ? FUNCTION_HELD : 0);
 	function->entry_line = planned->entry_line == INDEX_NONE
 				   ? INDEX_NONE
 				   : part->place.lines + planned->entry_line;
+	part_set_rate(part, counters, at, planned->rate);
 }
 
 int part_fill(const struct part *part, const struct counters *counters)
@@ -95,33 +99,259 @@ int part_fill(const struct part *part, const struct counters *counters)
 	if (!hosts || number_hosts(part, hosts))
 		return -ENOMEM;
 	for (uint32_t at = 0; at < plan->functions.count; at++)
-		fill_function(part, at, &counters->functions[part->place.functions + at]);
+		fill_function(part, at, counters);
 	for (uint32_t at = 0; at < plan->sites.count; at++)
 		fill_site(part, at, hosts[at], &counters->sites[part->place.sites + at]);
 	return 0;
 }
 
-static void set_scope(
-    const struct part *part, const struct counters *counters, bool entries, uint32_t scope)
+/* ---- Steps ---- */
+
+static volatile struct function *function_at(
+    const struct part *part, const struct counters *counters, uint32_t at)
+{
+	return &counters->functions[part->place.functions + at];
+}
+
+enum part_step part_step(const struct part *part, const struct counters *counters, uint32_t at)
+{
+	const uint32_t step = function_at(part, counters, at)->flags >> FUNCTION_STEP_SHIFT;
+
+	return step < STEP_COUNT ? (enum part_step)step : STEP_FULL;
+}
+
+void part_set_rate(
+    const struct part *part, const struct counters *counters, uint32_t at, double rate)
+{
+	volatile struct function_stands *stands = &counters->stands[part->place.functions + at];
+	volatile struct function *function = function_at(part, counters, at);
+	const uint64_t threshold = counters_threshold(rate);
+
+	/* A budget that times fewer calls looks again soon. */
+	if (part_step(part, counters, at) != STEP_FEWER || threshold < function->threshold)
+		function->threshold = threshold;
+	stands->threshold = threshold;
+}
+
+static enum part_set site_set(const struct plan_site *site, enum part_step step)
+{
+	switch (step) {
+	case STEP_FULL:
+	case STEP_FEWER:
+		return SET_STEADY;
+	case STEP_LINES:
+		return (site->roles | site->standby) & (SITE_ENTRY | SITE_EXIT) ? SET_STEADY
+										: SET_SLICED;
+	case STEP_SLICED:
+		return SET_SLICED;
+	default:
+		return SET_NONE;
+	}
+}
+
+static bool serves_anybody(const struct plan_site *site)
+{
+	return site->function != NO_FUNCTION || site->charge_count;
+}
+
+uint32_t part_function_of(const struct plan_site *site)
+{
+	if (site->function == NO_FUNCTION && site->charge_count)
+		return site->charges[0].function;
+	return site->function;
+}
+
+static bool raise_step(struct part_choice *choice, const struct part_choice *least)
+{
+	if (choice->step >= least->step)
+		return false;
+	*choice = *least;
+	return true;
+}
+
+/* Until all functions of each site have the same step. */
+static void share_steps(const struct plan *plan, struct part_choice *choices)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		ARRAY_FOREACH (site, &plan->sites) {
+			if (!serves_anybody(site))
+				continue;
+			for (size_t i = 0; i < site->charge_count; i++) {
+				struct part_choice *first = &choices[part_function_of(site)];
+				struct part_choice *other = &choices[site->charges[i].function];
+
+				again =
+				    raise_step(first, other) || raise_step(other, first) || again;
+			}
+		}
+	}
+}
+
+static void choose_function(const struct part *part, const struct counters *counters, uint32_t at,
+    const struct part_choice *choice)
+{
+	const uint64_t asked = counters->stands[part->place.functions + at].threshold;
+	volatile struct function *function = function_at(part, counters, at);
+
+	function->flags = (function->flags & ((1u << FUNCTION_STEP_SHIFT) - 1)) |
+			  (uint32_t)choice->step << FUNCTION_STEP_SHIFT;
+	function->threshold =
+	    choice->step == STEP_FEWER ? (uint64_t)((double)asked * choice->share) : asked;
+}
+
+int part_choose(struct part *part, const struct counters *counters, struct part_choice *choices)
+{
+	const struct plan *plan = part->plan;
+
+	if (!part->sets)
+		part->sets = calloc(plan->sites.count + 1, sizeof(*part->sets));
+	if (!part->sets)
+		return -ENOMEM;
+	share_steps(plan, choices);
+	for (uint32_t at = 0; at < plan->functions.count; at++)
+		choose_function(part, counters, at, &choices[at]);
+	for (uint32_t at = 0; at < plan->sites.count; at++) {
+		const struct plan_site *site = &plan->sites.items[at];
+
+		part->sets[at] = serves_anybody(site)
+				     ? site_set(site, choices[part_function_of(site)].step)
+				     : SET_STEADY;
+		counters->sites[part->place.sites + at].account =
+		    part->account + (part->sets[at] == SET_SLICED);
+	}
+	if (part->attachment)
+		ARRAY_FOREACH (refusal, &part->attachment->refusals)
+			part->sets[refusal->site] = SET_NONE;
+	return 0;
+}
+
+/* ---- Open and close ---- */
+
+static enum part_set set_of(const struct part *part, uint32_t site)
+{
+	return part->sets ? part->sets[site] : SET_STEADY;
+}
+
+static void set_scope(const struct part *part, const struct counters *counters, enum part_set set,
+    bool entries, uint32_t scope)
 {
 	for (uint32_t at = 0; at < part->plan->sites.count; at++)
-		if (!!(part->plan->sites.items[at].roles & SITE_ENTRY) == entries)
+		if (!!(part->plan->sites.items[at].roles & SITE_ENTRY) == entries &&
+		    set_of(part, at) == set)
 			__atomic_store_n(&counters->sites[part->place.sites + at].scope, scope,
 			    __ATOMIC_RELEASE);
 }
 
-void part_open(struct part *part, const struct counters *counters)
+static uint64_t now_ns(void)
 {
-	set_scope(part, counters, false, part->place.scope);
-	set_scope(part, counters, true, part->place.scope);
-	part->open = true;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void part_close(struct part *part, const struct counters *counters)
+static void stand_settle(volatile struct stand *stand, bool stood, uint64_t now)
 {
-	set_scope(part, counters, true, SCOPE_CLOSED);
-	set_scope(part, counters, false, SCOPE_CLOSED);
-	part->open = false;
+	if (stand->turned_ns && stood)
+		stand->stood_ns += now - stand->turned_ns;
+	else if (stand->turned_ns)
+		stand->away_ns += now - stand->turned_ns;
+	stand->turned_ns = now;
+}
+
+/* Whether a set is what the function's calls, or its lines, stand in. */
+static bool calls_are_in(enum part_step step, enum part_set set)
+{
+	return step == STEP_SLICED ? set == SET_SLICED : step < STEP_SLICED && set == SET_STEADY;
+}
+
+static bool lines_are_in(enum part_step step, enum part_set set)
+{
+	return step == STEP_LINES ? set == SET_SLICED : calls_are_in(step, set);
+}
+
+/* A function's probes come or go. */
+static void turn(const struct part *part, const struct counters *counters, uint32_t at,
+    enum part_set set, bool come, uint64_t now)
+{
+	volatile struct function *function = function_at(part, counters, at);
+	volatile struct function_stands *stands = &counters->stands[part->place.functions + at];
+	const enum part_step step = part_step(part, counters, at);
+
+	if (calls_are_in(step, set)) {
+		stand_settle(&stands->calls, !come, now);
+		function->epoch++;
+	}
+	if (lines_are_in(step, set)) {
+		stand_settle(&stands->lines, !come, now);
+		function->lines_epoch++;
+		if (come)
+			__atomic_and_fetch(
+			    &function->flags, ~(uint32_t)FUNCTION_LINES_AWAY, __ATOMIC_RELEASE);
+		else
+			__atomic_or_fetch(
+			    &function->flags, (uint32_t)FUNCTION_LINES_AWAY, __ATOMIC_RELEASE);
+	}
+}
+
+static void turn_all(
+    const struct part *part, const struct counters *counters, enum part_set set, bool come)
+{
+	const uint64_t now = now_ns();
+
+	for (uint32_t at = 0; at < part->plan->functions.count; at++)
+		turn(part, counters, at, set, come, now);
+}
+
+void part_open(struct part *part, const struct counters *counters, enum part_set set)
+{
+	turn_all(part, counters, set, true);
+	set_scope(part, counters, set, false, part->place.scope);
+	set_scope(part, counters, set, true, part->place.scope);
+	part->open[set] = true;
+}
+
+void part_close(struct part *part, const struct counters *counters, enum part_set set)
+{
+	set_scope(part, counters, set, true, SCOPE_CLOSED);
+	set_scope(part, counters, set, false, SCOPE_CLOSED);
+	if (part->open[set])
+		turn_all(part, counters, set, false);
+	part->open[set] = false;
+}
+
+void part_stands(const struct part *part, const struct counters *counters, uint32_t at,
+    struct function_stands *ret_stands)
+{
+	const enum part_step step = part_step(part, counters, at);
+	const uint64_t now = now_ns();
+	bool calls = false, lines = false;
+
+	*ret_stands =
+	    *(const struct function_stands *)&counters->stands[part->place.functions + at];
+	for (enum part_set set = SET_STEADY; set <= SET_SLICED; set++) {
+		calls = calls || (part->open[set] && calls_are_in(step, set));
+		lines = lines || (part->open[set] && lines_are_in(step, set));
+	}
+	if (part->live) {
+		stand_settle(&ret_stands->calls, calls, now);
+		stand_settle(&ret_stands->lines, lines, now);
+	}
+}
+
+void part_end(struct part *part, const struct counters *counters)
+{
+	for (uint32_t at = 0; at < part->plan->functions.count; at++) {
+		struct function_stands stands;
+
+		part_stands(part, counters, at, &stands);
+		stands.calls.turned_ns = stands.lines.turned_ns = 0;
+		*(struct function_stands *)&counters->stands[part->place.functions + at] = stands;
+	}
+	part->live = false;
 }
 
 void part_switch_exits(const struct part *part, const struct counters *counters)

@@ -18,26 +18,52 @@
 #include "collect/attach.h"
 #include "collect/counters.h"
 #include "collect/engine.h"
+#include "collect/steps.h"
 #include "target/plan.h"
 
 struct part {
 	const struct plan *plan;
 	struct engine_place place;
 	bool live;                          /* attached or about to be: its scope is its own */
-	bool open;                          /* its hits count */
+	bool open[SET_NONE];                /* hits count, by set */
 	bool shown;                         /* its data belongs into profiles */
-	struct attachment *attachment;      /* NULL: not attached */
+	struct attachment *attachment;      /* what is steady; NULL: not attached */
+	struct attachment *slice;           /* NULL: none is on */
+	bool switched;                      /* exit sites that stood by are among them */
+	uint8_t *sets;                      /* enum part_set by site; NULL: all are steady */
+	uint32_t account;                   /* of the steady; the next is of the sliced */
 	ARRAY(struct attachment *) watches; /* of targets' dynamic linkers, one a process */
 	pid_array watched;                  /* those processes, ended ones included */
-	struct attachment *exits;           /* the exit sites that stood by, once called in */
 };
 
 /* Writes the plan into the tables, closed. -ENOMEM, or 0. */
 int part_fill(const struct part *part, const struct counters *counters);
 
-/* From here on its hits count, or do not. */
-void part_open(struct part *part, const struct counters *counters);
-void part_close(struct part *part, const struct counters *counters);
+/* From here on hits of a set's sites count, or do not: what runs then is not gone on with. */
+void part_open(struct part *part, const struct counters *counters, enum part_set set);
+void part_close(struct part *part, const struct counters *counters, enum part_set set);
+
+enum part_step part_step(const struct part *part, const struct counters *counters, uint32_t at);
+
+/*
+ * Gives each function its step; the part is closed. A site that serves several functions makes them
+ * share the larger one, which `choices` tells then. -ENOMEM: nothing changed.
+ */
+int part_choose(struct part *part, const struct counters *counters, struct part_choice *choices);
+
+/* The share of a function's calls to time that is asked for; the budget may allow less. */
+void part_set_rate(
+    const struct part *part, const struct counters *counters, uint32_t at, double rate);
+
+/* The function that a site is of, first of all; NO_FUNCTION: of none. */
+uint32_t part_function_of(const struct plan_site *site);
+
+/* Its probes are gone, and are not to stand any more. */
+void part_end(struct part *part, const struct counters *counters);
+
+/* Up to now. */
+void part_stands(const struct part *part, const struct counters *counters, uint32_t at,
+    struct function_stands *ret_stands);
 
 /* Its functions' exits are seen at exit sites from now on, no more by return probes. */
 void part_switch_exits(const struct part *part, const struct counters *counters);

@@ -5,16 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "collect/entry_stop.h"
 
-#define TICK_NS 20000000 /* between two calls of spawn_wait()'s tick */
+#define TICK_MS 20 /* between two calls of spawn_wait()'s tick */
 
 struct spawn {
 	pid_t pid;
@@ -263,34 +266,51 @@ int spawn_release(struct spawn *spawn, struct failure *failure)
 	return 0;
 }
 
-int spawn_wait(struct spawn *spawn, void (*tick)(void *context), void *context, int *ret_status,
-    struct failure *failure)
+/* What the terminal sends (si_code > 0) reaches the whole group by itself. */
+static void pass_signals(const struct spawn *spawn, int signals)
 {
-	static const struct timespec period = {.tv_nsec = TICK_NS};
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD && info.ssi_code <= 0)
+			kill(spawn->pid, (int)info.ssi_signo);
+}
+
+static int open_signals(void)
+{
 	sigset_t waited;
 
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
 		sigaddset(&waited, forwarded[i]);
+	return signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int spawn_wait(struct spawn *spawn, const struct spawn_waiting *waiting, int *ret_status,
+    struct failure *failure)
+{
+	CLEANUP_CLOSE int signals = open_signals();
+	struct pollfd waits[] = {
+	    {.fd = signals, .events = POLLIN},
+	    {.fd = waiting ? waiting->alarm : -1, .events = POLLIN},
+	};
+
+	if (signals < 0)
+		return failure_set(failure, errno, "cannot wait for signals: %s", strerror(errno));
 	while (!spawn->ended) {
 		pid_t pid = waitpid(spawn->pid, &spawn->status, WNOHANG);
-		siginfo_t info;
-		int signal;
 
 		if (pid < 0)
 			return failure_set(
 			    failure, errno, "cannot wait for the command: %s", strerror(errno));
-		if (pid == spawn->pid) {
-			spawn->ended = true;
+		spawn->ended = pid == spawn->pid;
+		if (spawn->ended)
 			break;
-		}
-		signal = sigtimedwait(&waited, &info, tick ? &period : NULL);
-		if (tick)
-			tick(context);
-		/* What the terminal sends (si_code > 0) reaches the whole group by itself. */
-		if (signal > 0 && signal != SIGCHLD && info.si_code <= 0)
-			kill(spawn->pid, signal);
+		(void)poll(waits, ARRAY_SIZE(waits), waiting ? TICK_MS : -1);
+		if (waiting)
+			waiting->tick(waiting->context);
+		pass_signals(spawn, signals);
 	}
 	*ret_status = shell_status(spawn->status);
 	return 0;

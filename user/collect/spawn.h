@@ -42,12 +42,18 @@ pid_t spawn_pid(const struct spawn *spawn);
 /* Lets the command run, untraced. -ESRCH: it was killed meanwhile, which spawn_wait() tells. */
 int spawn_release(struct spawn *spawn, struct failure *failure);
 
+struct spawn_waiting {
+	void (*tick)(void *context); /* called some dozen times a second */
+	int alarm;                   /* when this is readable, tick() is called at once */
+	void *context;
+};
+
 /*
  * Waits for the command's end, passing on signals that were sent to lprof alone (not those that the
  * terminal sends to the whole process group). Gives its status as a shell has it: 128+N for signal
- * N. Calls `tick`, unless NULL, some dozen times a second meanwhile.
+ * N. `waiting` may be NULL.
  */
-int spawn_wait(struct spawn *spawn, void (*tick)(void *context), void *context, int *ret_status,
+int spawn_wait(struct spawn *spawn, const struct spawn_waiting *waiting, int *ret_status,
     struct failure *failure);
 
 /* Kills a command that was never released; restores the caller's signals. */

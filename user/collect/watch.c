@@ -16,7 +16,7 @@
 
 struct watch {
 	int signals;
-	struct pollfd *waits; /* [0]: signals; then processes, fd -1 once ended */
+	struct pollfd *waits; /* [0]: signals; then processes, fd -1 once ended; last: the alarm */
 	size_t count;         /* of processes */
 	sigset_t mask_before;
 };
@@ -38,13 +38,14 @@ static int watch_init(struct watch *watch, const pid_t *pids, size_t count, stru
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ending, &watch->mask_before);
-	watch->waits = calloc(count + 1, sizeof(*watch->waits));
+	watch->waits = calloc(count + 2, sizeof(*watch->waits));
 	if (!watch->waits)
 		return failure_set(failure, ENOMEM, "out of memory");
 	watch->signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (watch->signals < 0)
 		return failure_set(failure, errno, "cannot wait for signals: %s", strerror(errno));
 	watch->waits[0] = (struct pollfd){.fd = watch->signals, .events = POLLIN};
+	watch->waits[count + 1].fd = -1;
 	for (size_t i = 0; i < count; i++) {
 		int fd = pidfd_open(pids[i], 0);
 
@@ -79,7 +80,7 @@ static int poll_once(struct watch *watch, int timeout_ms)
 	int alive = 0;
 
 	watch->waits[0].revents = 0;
-	if (poll(watch->waits, watch->count + 1, timeout_ms) < 0)
+	if (poll(watch->waits, watch->count + 2, timeout_ms) < 0)
 		return -errno;
 	for (size_t i = 1; i <= watch->count; i++) {
 		if (watch->waits[i].fd < 0)
@@ -99,6 +100,9 @@ int watch_wait(struct watch *watch, const struct watch_options *options, struct 
 	uint64_t end_ms = now_ms() + (options->duration_ns + 999999) / 1000000;
 	int timeout_ms = 0, alive = 1; /* the first look takes no time */
 
+	if (options->tick)
+		watch->waits[watch->count + 1] =
+		    (struct pollfd){.fd = options->alarm, .events = POLLIN};
 	for (;;) {
 		uint64_t now;
 

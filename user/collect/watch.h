@@ -24,6 +24,7 @@ struct watch_options {
 	size_t (*alive)(void *context); /* targets beyond those opened, asked once these have ended;
 					   NULL: none */
 	void (*tick)(void *context);    /* called some dozen times a second; NULL: none */
+	int alarm;                      /* when this is readable, tick() is called at once */
 	void *context;
 };
 

@@ -130,6 +130,29 @@ static int read_function_image(
 	return 0;
 }
 
+static int read_stands(const struct json_place *element, struct profile_function *function)
+{
+	const char *names[PROFILE_BUDGET_COUNT];
+	unsigned state = PROFILE_BUDGET_FULL;
+	struct json_place member;
+	int error;
+
+	if (!json_member(element, "budget", &member))
+		return 0;
+	for (int at = 0; at < PROFILE_BUDGET_COUNT; at++)
+		names[at] = profile_budget_state_name((enum profile_budget_state)at);
+	if ((error = json_expect(&member, json_type_object)) ||
+	    (error = json_get_name(&member, "state", names, ARRAY_SIZE(names), &state)) ||
+	    (error = json_get_unsigned(&member, "stood_ns", &function->calls_stand.stood_ns)) ||
+	    (error = json_get_unsigned(&member, "away_ns", &function->calls_stand.away_ns)) ||
+	    (error = json_get_unsigned(
+		 &member, "lines_stood_ns", &function->lines_stand.stood_ns)) ||
+	    (error = json_get_unsigned(&member, "lines_away_ns", &function->lines_stand.away_ns)))
+		return error;
+	function->budget_state = (enum profile_budget_state)state;
+	return 0;
+}
+
 static int read_function_numbers(
     const struct json_place *element, struct profile_function *function)
 {
@@ -177,6 +200,7 @@ int json_read_function(struct json_reader *reader, const struct json_place *elem
 	    (error = json_read_text(reader, element, "file", &function->file)) ||
 	    (error = read_function_image(reader, element, &function->image)) ||
 	    (error = read_function_numbers(element, function)) ||
+	    (error = read_stands(element, function)) ||
 	    (error = json_read_list(
 		 reader, element, "histogram", read_bucket, json_type_array, function)) ||
 	    (error = json_read_list(

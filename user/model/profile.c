@@ -218,3 +218,21 @@ const char *loss_sentence(enum loss loss)
 
 	return sentences[loss];
 }
+
+const char *profile_budget_state_name(enum profile_budget_state state)
+{
+	static const char *const names[PROFILE_BUDGET_COUNT] = {
+	    [PROFILE_BUDGET_FULL] = "full",
+	    [PROFILE_BUDGET_FEWER_TIMED] = "fewer_timed",
+	    [PROFILE_BUDGET_LINES_SLICED] = "lines_sliced",
+	    [PROFILE_BUDGET_SLICED] = "sliced",
+	    [PROFILE_BUDGET_AWAY] = "away",
+	};
+
+	return names[state];
+}
+
+bool profile_was_away(const struct profile_function *function)
+{
+	return function->calls_stand.away_ns || function->lines_stand.away_ns;
+}

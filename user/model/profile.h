@@ -68,6 +68,21 @@ struct profile_accounting {
 	uint64_t entries, exits, open, unwound, untimed, lost;
 };
 
+/* How much of a function's probes a budget let stand in the end. */
+enum profile_budget_state {
+	PROFILE_BUDGET_FULL,
+	PROFILE_BUDGET_FEWER_TIMED,  /* fewer of its calls are timed than was asked for */
+	PROFILE_BUDGET_LINES_SLICED, /* its lines stand for slices of time */
+	PROFILE_BUDGET_SLICED,       /* all of it does */
+	PROFILE_BUDGET_AWAY,
+	PROFILE_BUDGET_COUNT
+};
+
+/* How long probes were to stand and did, or did not: what they counted is of stood_ns. */
+struct profile_stand {
+	uint64_t stood_ns, away_ns;
+};
+
 struct profile_function {
 	const char *name, *linkage_name;
 	uint32_t image;           /* index into images, or PROFILE_NO_IMAGE: a foreign file */
@@ -83,7 +98,9 @@ struct profile_function {
 	uint64_t blocked_ns, waiting_ns;
 	enum profile_exit exit;
 	double rate;
-	bool lines_measured;     /* asked for with -l */
+	bool lines_measured; /* asked for with -l */
+	enum profile_budget_state budget_state;
+	struct profile_stand calls_stand, lines_stand;
 	uint32_t inlined_copies; /* inlined in so many places: calls there are not in `calls` */
 	struct profile_accounting accounting;
 	ARRAY(struct profile_bucket) histogram; /* ascending, empty buckets left out */
@@ -112,8 +129,8 @@ struct profile_stack {
 /* How the probes' cost was held down. */
 struct profile_budget {
 	double share;      /* of one CPU; 0: there was none */
-	uint64_t stood_ns; /* how long the probes stood: what was counted is of that time */
-	uint64_t slices;   /* how often they went; 0: they always stood */
+	uint64_t stood_ns; /* how long that function's lines stood that did least */
+	uint64_t slices;   /* how often probes went; 0: they always stood */
 };
 
 struct profile_cost {
@@ -200,6 +217,12 @@ uint64_t profile_accounted(const struct profile_accounting *accounting);
 
 /* Sums the functions' accounting into profile->accounting. */
 void profile_account(struct profile *profile);
+
+/* The state's key in files and metrics ("fewer_timed"). */
+const char *profile_budget_state_name(enum profile_budget_state state);
+
+/* Whether a budget ever took any of its probes away. */
+bool profile_was_away(const struct profile_function *function);
 
 /* entries = exits + open + unwound + untimed + lost, for one function or sum. */
 bool profile_identity_holds(const struct profile_accounting *accounting);

@@ -112,6 +112,16 @@ static int merge_images(struct merge *merge)
 	return 0;
 }
 
+/* Files tell it only where a budget took probes away: elsewhere they stood all the time. */
+static void add_stand(struct profile_stand *into, uint64_t into_ns,
+    const struct profile_stand *from, uint64_t from_ns)
+{
+	if (!into->away_ns)
+		into->stood_ns = into_ns;
+	into->stood_ns = profile_sum(into->stood_ns, from->away_ns ? from->stood_ns : from_ns);
+	into->away_ns = profile_sum(into->away_ns, from->away_ns);
+}
+
 /* Histograms are short and ascending: a merge of sorted lists, in place by insertion. */
 static int add_histogram(struct profile_function *into, const struct profile_function *from)
 {
@@ -252,6 +262,14 @@ static void add_numbers(
 		into->rate = into->timed_calls < into->calls
 				 ? (double)into->timed_calls / (double)into->calls
 				 : 1.0;
+	if (profile_was_away(into) || profile_was_away(from)) {
+		const uint64_t sum_ns = merge->sum->duration_ns, more_ns = merge->more->duration_ns;
+
+		add_stand(&into->calls_stand, sum_ns, &from->calls_stand, more_ns);
+		add_stand(&into->lines_stand, sum_ns, &from->lines_stand, more_ns);
+	}
+	if (from->budget_state > into->budget_state)
+		into->budget_state = from->budget_state;
 	profile_add_accounting(&into->accounting, &from->accounting);
 }
 

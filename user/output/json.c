@@ -119,6 +119,19 @@ static void write_times(struct json_stream *json, const struct profile_function 
 	json_unsigned(json, "waiting_ns", function->waiting_ns);
 }
 
+static void write_stands(struct json_stream *json, const struct profile_function *function)
+{
+	if (!profile_was_away(function) && function->budget_state == PROFILE_BUDGET_FULL)
+		return;
+	json_open(json, "budget", '{', JSON_COMPACT);
+	json_text(json, "state", profile_budget_state_name(function->budget_state));
+	json_unsigned(json, "stood_ns", function->calls_stand.stood_ns);
+	json_unsigned(json, "away_ns", function->calls_stand.away_ns);
+	json_unsigned(json, "lines_stood_ns", function->lines_stand.stood_ns);
+	json_unsigned(json, "lines_away_ns", function->lines_stand.away_ns);
+	json_close(json);
+}
+
 static void write_functions(struct json_stream *json, const struct profile *profile,
     const struct profile_omission *const *next_omission)
 {
@@ -140,6 +153,7 @@ static void write_functions(struct json_stream *json, const struct profile *prof
 		json_real(json, "rate", function->rate);
 		json_boolean(json, "lines_measured", function->lines_measured);
 		json_unsigned(json, "inlined_copies", function->inlined_copies);
+		write_stands(json, function);
 		write_accounting(json, &function->accounting);
 		write_omissions(json, i, &next_omission);
 		write_callers(json, function);

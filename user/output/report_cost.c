@@ -6,6 +6,8 @@
 
 #include "output/text.h"
 
+#define NAME_MAX_PRINTED 200
+
 static void print_price(FILE *stream, const char **before, const char *class, double ns)
 {
 	char text[REPORT_DURATION_MAX];
@@ -44,24 +46,42 @@ static void print_probes(const struct profile *profile, FILE *stream)
 		    cost->bystander_hits);
 }
 
+static double percent_stood(const struct profile_stand *stand)
+{
+	const double all = (double)stand->stood_ns + (double)stand->away_ns;
+
+	return all > 0 ? 100 * (double)stand->stood_ns / all : 100;
+}
+
+static void print_stand(const struct profile_function *function, FILE *stream)
+{
+	if (!profile_was_away(function) && function->budget_state == PROFILE_BUDGET_FULL)
+		return;
+	fprintf(stream, "  %-12s %5.3g%% of the time",
+	    profile_budget_state_name(function->budget_state),
+	    percent_stood(&function->calls_stand));
+	if (function->lines_measured &&
+	    function->lines_stand.away_ns != function->calls_stand.away_ns)
+		fprintf(stream, ", its lines %.3g%%", percent_stood(&function->lines_stand));
+	fputs("  ", stream);
+	text_print(stream, function->name, NAME_MAX_PRINTED);
+	fputc('\n', stream);
+}
+
 static void print_budget(const struct profile *profile, FILE *stream)
 {
 	const struct profile_budget *budget = &profile->cost.budget;
-	double stood;
 
 	if (budget->share <= 0)
 		return;
 	fprintf(stream, "Budget: %.3g%% of one CPU.", 100 * budget->share);
-	if (!budget->slices || !budget->stood_ns || !profile->duration_ns) {
+	if (!budget->slices) {
 		fputs(" It was kept with the probes in place all the time.\n", stream);
 		return;
 	}
-	stood = (double)budget->stood_ns / (double)profile->duration_ns;
-	fprintf(stream,
-	    " To keep it the probes were in place for %.3g%% of the time, in %" PRIu64
-	    " slices. All counts and times are of that time; in all there were at least %.3g times "
-	    "as many.\n",
-	    100 * stood, budget->slices + 1, 1 / stood);
+	fprintf(stream, " To keep it probes were taken away %" PRIu64 " times:\n", budget->slices);
+	ARRAY_FOREACH (function, &profile->functions)
+		print_stand(function, stream);
 }
 
 void report_cost(const struct profile *profile, FILE *stream)

@@ -209,6 +209,36 @@ static void print_timing(const struct table *table)
 	fputc('\n', stream);
 }
 
+static double share_of(const struct profile_stand *stand)
+{
+	const double all = (double)stand->stood_ns + (double)stand->away_ns;
+
+	return all > 0 ? (double)stand->stood_ns / all : 1;
+}
+
+/* What a budget did to the counts, and what they come to for all of the time. */
+static void print_budget(const struct table *table)
+{
+	const struct profile_function *function = table->function;
+	const double calls = share_of(&function->calls_stand);
+	const double lines = share_of(&function->lines_stand);
+
+	if (function->budget_state == PROFILE_BUDGET_FEWER_TIMED)
+		fputs("  the budget lets fewer of its calls be timed\n", table->stream);
+	if (calls < 1 && calls > 0)
+		fprintf(table->stream,
+		    "  the budget let its probes stand for %.3g%% of the time: calls are of that, "
+		    "~%.3g in all\n",
+		    100 * calls, (double)function->calls / calls);
+	if (function->lines_measured && lines < calls && lines > 0)
+		fprintf(table->stream,
+		    "  the budget let its lines' probes stand for %.3g%% of the time: hits and "
+		    "times of lines are of that, in all ~%.3g times as many\n",
+		    100 * lines, 1 / lines);
+	if (calls <= 0)
+		fputs("  the budget did not let its probes stand\n", table->stream);
+}
+
 static void print_accounting(const struct table *table)
 {
 	const struct profile_accounting *accounting = &table->function->accounting;
@@ -288,6 +318,7 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
 	print_files(&table, source);
 	fputc('\n', stream);
 	print_timing(&table);
+	print_budget(&table);
 	if (table.function->inlined_copies)
 		fprintf(stream, "  inlined in %u places: calls there count in the lines only\n",
 		    table.function->inlined_copies);

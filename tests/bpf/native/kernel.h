@@ -48,8 +48,8 @@ static struct {
 	void *user_registers;              /* struct pt_regs of the current thread */
 	uint32_t cpu;
 	uint64_t namespace_device, namespace_number;
-	bool no_memory;          /* storage and entries cannot be created */
-	const void *unavailable; /* this map cannot even be looked up */
+	bool no_memory;                              /* storage and entries cannot be created */
+	const void *unavailable;                     /* this map cannot even be looked up */
 	uint32_t alarms[NATIVE_ALARMS], alarm_count; /* given to ring buffers */
 	void (*preempt)(void);
 	uint64_t words[NATIVE_USER_SIZE / 8];

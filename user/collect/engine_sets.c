@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Takes part of a part's probes away, and brings them back: for budgets.
+//
+// Of each part some sites stand all the time (and, with pins, without us), some for slices of time,
+// some not at all. Pins outlive lprofd, slices never do.
+#include <errno.h>
+
+#include "collect/attach_pins.h"
+#include "collect/engine_state.h"
+
+/* Links the sites of a set; those that stood by for exits too, once they were called in. */
+static int attach_set(struct engine *engine, struct part *part, enum part_set set,
+    struct attachment **ret_attachment, struct failure *failure)
+{
+	struct attach_options options = engine_attaching(engine, part);
+	CLEANUP(attach_free_p) struct attachment *attachment = NULL;
+	struct attachment *exits = NULL;
+	int error;
+
+	options.sets = part->sets;
+	options.set = set;
+	if (part->sets)
+		options.progress = NULL;
+	error = attach_open(part->plan, &options, &attachment, failure);
+	if (!error && part->switched) {
+		options.standby = true;
+		error = attach_open(part->plan, &options, &exits, failure);
+		if (!error && attach_join(attachment, exits)) {
+			attach_free(exits);
+			error = failure_set(failure, ENOMEM, "out of memory");
+		}
+	}
+	if (error)
+		return error;
+	*ret_attachment = TAKE(attachment);
+	return 0;
+}
+
+static void unpin(const struct engine *engine, const struct part *part)
+{
+	char name[PART_NAME_MAX];
+
+	engine_part_name(part, name);
+	if (engine->pins)
+		attach_pins_remove(engine->pins, name);
+}
+
+static int pin(const struct engine *engine, const struct part *part, struct failure *failure)
+{
+	char name[PART_NAME_MAX];
+
+	engine_part_name(part, name);
+	return engine->pins ? attach_pins_make(part->attachment, engine->pins, name, failure) : 0;
+}
+
+int engine_attach_steady(struct engine *engine, struct part *part, struct failure *failure)
+{
+	struct attachment *attachment;
+	int error;
+
+	unpin(engine, part);
+	error = attach_set(engine, part, SET_STEADY, &attachment, failure);
+	if (error)
+		return error;
+	if (!part->attachment) {
+		part->attachment = attachment;
+	} else if (attach_join(part->attachment, attachment)) { /* whose refusals stay */
+		attach_free(attachment);
+		return failure_set(failure, ENOMEM, "out of memory");
+	}
+	return pin(engine, part, failure);
+}
+
+/* An account that was shut while its probes went is open for when they come again. */
+static void reopen_account(const struct engine *engine, uint32_t account)
+{
+	__atomic_store_n(&engine->kernel.accounts[account].shut, 0, __ATOMIC_SEQ_CST);
+}
+
+void engine_end_slice(struct engine *engine, uint32_t at)
+{
+	struct part *part = engine->parts.items[at];
+
+	if (!part->slice)
+		return;
+	if (!engine_wake(engine, NULL))
+		part_close(part, &engine->counters, SET_SLICED);
+	attach_free(TAKE(part->slice));
+}
+
+int engine_begin_slice(struct engine *engine, uint32_t at, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	int error = engine_wake(engine, failure);
+
+	if (error || part->slice)
+		return error;
+	error = attach_set(engine, part, SET_SLICED, &part->slice, failure);
+	if (error)
+		return error;
+	reopen_account(engine, part->account + 1);
+	part_open(part, &engine->counters, SET_SLICED);
+	return 0;
+}
+
+void engine_take_away(struct engine *engine, struct part *part)
+{
+	const bool awake = !engine_wake(engine, NULL);
+
+	for (enum part_set set = SET_STEADY; set <= SET_SLICED && awake; set++)
+		part_close(part, &engine->counters, set);
+	unpin(engine, part);
+	if (part->attachment)
+		attach_close(part->attachment);
+	attach_free(TAKE(part->slice));
+}
+
+static bool has_files(const struct plan *plan)
+{
+	ARRAY_FOREACH (site, &plan->sites)
+		if (plan->images.items[site->image].fd < 0)
+			return false;
+	return true;
+}
+
+bool engine_part_can_change(const struct engine *engine, uint32_t at)
+{
+	return has_files(engine->parts.items[at]->plan);
+}
+
+int engine_choose(
+    struct engine *engine, uint32_t at, struct part_choice *choices, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	int error = engine_wake(engine, failure);
+
+	if (error)
+		return error;
+	engine_take_away(engine, part);
+	if (part_choose(part, &engine->counters, choices))
+		return failure_set(failure, ENOMEM, "out of memory");
+	error = engine_attach_steady(engine, part, failure);
+	if (error)
+		return error;
+	reopen_account(engine, part->account);
+	part_open(part, &engine->counters, SET_STEADY);
+	return 0;
+}
+
+int engine_set_all(
+    struct engine *engine, uint32_t at, enum part_step step, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	const size_t count = part->plan->functions.count;
+	CLEANUP_FREE struct part_choice *choices = calloc(count + 1, sizeof(*choices));
+
+	for (size_t function = 0; function < count && choices; function++)
+		choices[function].step = step;
+	if (!choices || part_choose(part, &engine->counters, choices))
+		return failure_set(failure, ENOMEM, "out of memory");
+	return 0;
+}
+
+int engine_switch_exits(struct engine *engine, uint32_t at, struct failure *failure)
+{
+	struct part *part = engine->parts.items[at];
+	struct attach_options options = engine_attaching(engine, part);
+	struct attachment *exits = NULL;
+	int error;
+
+	if (part->switched)
+		return 0;
+	part->switched = true;
+	options.standby = true;
+	options.sets = part->sets;
+	options.set = SET_STEADY;
+	error = engine_wake(engine, failure);
+	engine_end_slice(engine, at);
+	if (!error)
+		error = attach_open(part->plan, &options, &exits, failure);
+	if (!error && attach_join(part->attachment, exits)) {
+		attach_free(exits);
+		error = failure_set(failure, ENOMEM, "out of memory");
+	}
+	if (!error)
+		part_switch_exits(part, &engine->counters);
+	return error;
+}
+
+void engine_part_step(
+    const struct engine *engine, uint32_t at, uint32_t function, enum part_step *ret_step,
+    struct function_stands *ret_stands)
+{
+	const struct part *part = engine->parts.items[at];
+
+	*ret_step = part_step(part, &engine->counters, function);
+	part_stands(part, &engine->counters, function, ret_stands);
+}
