@@ -28,7 +28,7 @@ static int run(const char *const *arguments, const char *user, char *output, siz
 	close(ends[1]);
 	if (spawn_open(&options, &spawn, &status, failure) == 0) {
 		assert_return_code(spawn_release(spawn, failure), failure->code);
-		assert_return_code(spawn_wait(spawn, NULL, NULL, &status, failure), failure->code);
+		assert_return_code(spawn_wait(spawn, NULL, &status, failure), failure->code);
 	}
 	dup2(saved, STDOUT_FILENO);
 	close(saved);

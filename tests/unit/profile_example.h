@@ -67,6 +67,9 @@ static inline struct profile *profile_example(const char *source)
 	f->exit = PROFILE_EXIT_SITES;
 	f->rate = 0.1;
 	f->inlined_copies = 3;
+	f->budget_state = PROFILE_BUDGET_LINES_SLICED;
+	f->calls_stand = (struct profile_stand){900000000, 100000000};
+	f->lines_stand = (struct profile_stand){40000000, 960000000};
 	f->accounting = (struct profile_accounting){20, 1, 1, 0, 18, 0};
 
 	ARRAY_APPEND(&p->omissions,

@@ -40,12 +40,12 @@ static void add_site(
 	}
 }
 
-static void add_calls(const struct engine *engine, const struct part *part, uint32_t at,
-    struct engine_cost *cost)
+static void add_calls(
+    const struct engine *engine, const struct part *part, uint32_t at, struct engine_cost *cost)
 {
 	const struct counters *counters = &engine->counters;
-	const bool returns = counters->functions[part->place.functions + at].flags &
-			     FUNCTION_RETURNS;
+	const bool returns =
+	    counters->functions[part->place.functions + at].flags & FUNCTION_RETURNS;
 	const uint64_t asked = counters->stands[part->place.functions + at].threshold;
 	const uint64_t now = counters->functions[part->place.functions + at].threshold;
 	uint64_t timed, untimed = 0;
@@ -95,11 +95,10 @@ static uint32_t account_of(const struct engine *engine, uint32_t part, enum part
 	return part == ENGINE_ALL ? 0 : engine->parts.items[part]->account + (set == SET_SLICED);
 }
 
-void engine_limit(struct engine *engine, uint32_t part, enum part_set set, double share,
-    uint64_t burst_ns)
+void engine_limit(
+    struct engine *engine, uint32_t part, enum part_set set, double share, uint64_t burst_ns)
 {
-	volatile struct account *account =
-	    &engine->kernel.accounts[account_of(engine, part, set)];
+	volatile struct account *account = &engine->kernel.accounts[account_of(engine, part, set)];
 	const double price = share > 0 ? ACCOUNT_PRICE_ONE / share : 0;
 
 	account->burst_ns = burst_ns;
@@ -121,11 +120,10 @@ void engine_look(const struct engine *engine, uint32_t part, enum part_set set,
 
 void engine_charge(struct engine *engine, uint32_t part, enum part_set set, uint64_t cost_ns)
 {
-	volatile struct account *account =
-	    &engine->kernel.accounts[account_of(engine, part, set)];
+	volatile struct account *account = &engine->kernel.accounts[account_of(engine, part, set)];
 
-	__atomic_fetch_add(&account->paid_until_ns,
-	    cost_ns * account->price / ACCOUNT_PRICE_ONE, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&account->paid_until_ns, cost_ns * account->price / ACCOUNT_PRICE_ONE,
+	    __ATOMIC_RELAXED);
 }
 
 int engine_alarm_fd(const struct engine *engine)

@@ -147,8 +147,7 @@ int engine_choose(
 	return 0;
 }
 
-int engine_set_all(
-    struct engine *engine, uint32_t at, enum part_step step, struct failure *failure)
+int engine_set_all(struct engine *engine, uint32_t at, enum part_step step, struct failure *failure)
 {
 	struct part *part = engine->parts.items[at];
 	const size_t count = part->plan->functions.count;
@@ -187,9 +186,8 @@ int engine_switch_exits(struct engine *engine, uint32_t at, struct failure *fail
 	return error;
 }
 
-void engine_part_step(
-    const struct engine *engine, uint32_t at, uint32_t function, enum part_step *ret_step,
-    struct function_stands *ret_stands)
+void engine_part_step(const struct engine *engine, uint32_t at, uint32_t function,
+    enum part_step *ret_step, struct function_stands *ret_stands)
 {
 	const struct part *part = engine->parts.items[at];
 
