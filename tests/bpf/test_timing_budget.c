@@ -208,7 +208,8 @@ static void a_line_at_the_entry_goes_with_the_others(void **state)
 static void a_carrier_does_not_span_slices(void **state)
 {
 	struct measured f = function_new(1, FUNCTION_LINES);
-	uint32_t site = carrier_site(7, SITE_LINE), after = carrier_site(7, SITE_LINE | SITE_SILENT);
+	uint32_t site = carrier_site(7, SITE_LINE),
+		 after = carrier_site(7, SITE_LINE | SITE_SILENT);
 	uint32_t inlined = line_inlined(site, f);
 
 	(void)state;
