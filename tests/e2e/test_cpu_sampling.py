@@ -135,6 +135,8 @@ def main():
                                  "-fno-asynchronous-unwind-tables")
         test_kinds(checks, plain, "unwinding tables")
         test_kinds(checks, measuring.build(directory, "spender.c", "clang", "-O2"), "clang")
+        # Linked like this, an image has no table of its call frame information.
+        test_kinds(checks, measuring.build(directory, "spender.c", "gcc", "-O2", "-static"), "static")
         test_kinds(checks, framed, "frame pointers", ("deep",))
         test_beside_probes(checks, plain, "--exit=sites")
         test_beside_probes(checks, plain, "--exit=return")  # which replaces return addresses in the stack

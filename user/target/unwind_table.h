@@ -10,8 +10,8 @@
 typedef ARRAY(struct unwind_row) unwind_rows;
 
 /*
- * The rows of .eh_frame, sorted by address; none where the image has no such section, no table of
- * it (.eh_frame_hdr), or lies beyond 4 GiB. Code that is left out becomes UNWIND_NONE.
+ * The rows of .eh_frame, sorted by address; none where the image has no such section or lies beyond
+ * 4 GiB. Code that is left out becomes UNWIND_NONE.
  * -ENOMEM; -E2BIG: more than UNWIND_ROWS_MAX.
  */
 int unwind_table_read(const struct elf_file *file, unwind_rows *ret_rows);
