@@ -17,6 +17,9 @@
  * hosts inlined code of functions that were, until a site without charges says that it does no
  * longer. Adopted frames carry lines' time and are in no account.
  *
+ * An *inherited* frame is a forked child's copy of its parent's (forks.bpf.h). It ends as others
+ *do, and its time is counted, but no call.
+ *
  * Time within a frame is partitioned at line sites. A stay begins at one (or at the entry) and ends
  * at the frame's next hit; its time goes to the charges of the site where it began. `since` and
  * `entered` are virtual times (wire.h), so differences are corrected for the probes' cost.
@@ -47,6 +50,7 @@ enum frame_flags {
 	    1 << 6, /* was called from such a site; holds activations for its functions */
 	FRAME_LINES = 1 << 12,          /* its function's lines are measured */
 	FRAME_COUNTS_RETURN = 1 << 13,  /* its exit counts its return probe's hit as well */
+	FRAME_INHERITED = 1 << 14,      /* a forked child's copy: the call is its parent's */
 	FRAME_INLINED_CLAIMED = 1 << 8, /* ... of the site's charges: of the first, of the second */
 };
 
@@ -164,6 +168,15 @@ static __always_inline struct frame *frame_top(const struct stack *stack)
 	__u32 depth = stack->thread->depth;
 
 	return depth ? frame_at(stack, depth - 1) : NULL;
+}
+
+/*
+ * Frames belong to the program that the process ran and to the gate that was open when they were
+ * pushed: what came since execve(), or while the gate was closed, was not seen.
+ */
+static __always_inline __u64 epoch_now(const struct task_struct *task)
+{
+	return task->self_exec_id << 32 | settings.gate;
 }
 
 /* ---- Activations: is a function on the stack already? ---- */
@@ -455,10 +468,16 @@ static __always_inline void count_duration(
 	raise_maximum(&counters->max_ns, duration);
 }
 
+enum call_end {
+	CALL_UNWOUND,
+	CALL_EXITED,
+	CALL_ELSEWHERE, /* in the parent: what ends here is a forked child's part of it */
+};
+
 /* A timed call's end; `cost` is what the probes took meanwhile, or NOT_OUTERMOST. */
 #define NOT_OUTERMOST (-1ll)
 
-__noinline int count_end(__u64 edge_key, __u32 exited, __s64 total, __s64 self, __s64 cost)
+__noinline int count_end(__u64 edge_key, enum call_end end, __s64 total, __s64 self, __s64 cost)
 {
 	__u32 function = EDGE_CALLEE(edge_key);
 	struct function_counters *counters = function_counters_now(function);
@@ -471,19 +490,21 @@ __noinline int count_end(__u64 edge_key, __u32 exited, __s64 total, __s64 self, 
 		count_loss(LOSS_EDGES);
 		edge = &counters->unplaced;
 	}
-	count(&edge->calls, 1); /* before `unwound`, which never exceeds it so */
+	if (end != CALL_ELSEWHERE)
+		count(&edge->calls, 1); /* before `unwound`, which never exceeds it so */
 	if (cost != NOT_OUTERMOST) {
 		count_signed(&edge->total_ns, total);
 		count(&counters->raw_total_ns, total + cost);
 	} else {
-		count(&edge->nested, 1);
+		if (end != CALL_ELSEWHERE)
+			count(&edge->nested, 1);
 		total_counted = 0;
 	}
 	if (total_counted != self)
 		count_signed(&edge->inner_ns, total_counted - self);
-	if (exited)
+	if (end == CALL_EXITED)
 		count_duration(counters, function, total);
-	else
+	else if (end == CALL_UNWOUND)
 		count(&counters->unwound, 1);
 	return 0;
 }
@@ -496,8 +517,12 @@ static __always_inline void count_timed_end(const struct thread *thread, const s
 	bool outermost = frame->flags & FRAME_OUTERMOST;
 	__s64 self = total - (__s64)frame->children;
 
-	count_end(EDGE_KEY(caller, frame->function), reason == POP_EXIT, total, self,
-	    outermost ? cost : NOT_OUTERMOST);
+	enum call_end end = reason == POP_EXIT ? CALL_EXITED : CALL_UNWOUND;
+
+	if (frame->flags & FRAME_INHERITED)
+		end = CALL_ELSEWHERE;
+	count_end(
+	    EDGE_KEY(caller, frame->function), end, total, self, outermost ? cost : NOT_OUTERMOST);
 	if (parent)
 		parent->children += total;
 }

@@ -33,6 +33,7 @@ struct uprobes_state {
 } __attribute__((preserve_access_index));
 
 struct mm_struct {
+	unsigned long exec_vm; /* pages of code that are mapped */
 	struct uprobes_state uprobes_state;
 } __attribute__((preserve_access_index));
 

@@ -43,6 +43,9 @@ struct thread {
 	__u64 ended; /* stack pointer of the last call that returned */
 	__u64 sp;    /* of the present hit */
 	__u64 now;   /* virtual time of the present hit */
+	/* Of the fork that made its process, see forks.bpf.h. */
+	__u64 fork;   /* its number; 0: it was not seen */
+	__u64 images; /* pages of code mapped then */
 	/* Of a thread's own: the goroutine that it runs, 0: none. Of a goroutine's: its g. */
 	__u64 goroutine;
 	struct {               /* off the CPU, see off_cpu.bpf.h */

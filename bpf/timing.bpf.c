@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "account.bpf.h"
+#include "forks.bpf.h"
 #include "frames.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -96,15 +97,6 @@ static __always_inline void count_without_storage(
 	if (!SITE_COUNTS_ENTRIES(site->roles))
 		count(&counters->entries, 1);
 	count(&counters->lost, 1);
-}
-
-/*
- * Frames belong to the program that the process ran and to the gate that was open when they were
- * pushed: what came since execve(), or while the gate was closed, was not seen.
- */
-static __always_inline __u64 epoch_now(const struct task_struct *task)
-{
-	return task->self_exec_id << 32 | settings.gate;
 }
 
 /* Drops what is dead at the thread's stack pointer; false: some frames cannot be reached now. */
@@ -346,7 +338,8 @@ static __always_inline void frame_init(
 static __always_inline bool return_is_seen(const struct hit *hit, const struct function *function)
 {
 	return function->flags & FUNCTION_RETURNS && hit->stack.thread->returns < RETURNS_MAX &&
-	       !(function->flags & FUNCTION_HELD && settings.hold_returns);
+	       !(function->flags & FUNCTION_HELD &&
+		   (settings.hold_returns || has_unwatched_images(hit->stack.thread)));
 }
 
 /*
@@ -707,17 +700,23 @@ int timing_return(struct registers *registers)
 }
 
 /* A target's new process is a target before its first instruction. */
-SEC("raw_tp/sched_process_fork")
-int follow_fork(struct bpf_raw_tracepoint_args *context)
+SEC("tp_btf/sched_process_fork")
+int follow_fork(__u64 *context)
 {
-	const struct task_struct *parent = (const void *)context->args[0];
-	const struct task_struct *child = (const void *)context->args[1];
-	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), followed;
-	const __u32 *scopes = from == to ? NULL : bpf_map_lookup_elem(&targets, &from);
+	struct task_struct *parent = (struct task_struct *)context[0];
+	struct task_struct *child = (struct task_struct *)context[1];
+	__u32 from = parent->tgid, to = child->tgid, followed;
+	const __u32 *scopes;
 
+	if (from == to) {
+		thread_spread(parent, child);
+		return 0;
+	}
+	scopes = bpf_map_lookup_elem(&targets, &from);
 	followed = scopes ? *scopes & settings.follow_forks : 0;
 	if (followed && bpf_map_update_elem(&targets, &to, &followed, BPF_ANY))
 		count_loss(LOSS_TARGETS);
+	process_begin(parent, child, followed);
 	return 0;
 }
 

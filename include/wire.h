@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 6 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 7 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -69,6 +69,7 @@ enum cost_class {
  */
 #define SCOPE_ALL    0xffffffffu /* whoever hits */
 #define SCOPE_CLOSED 0xfffffffeu /* nobody: the site is being attached, or was removed */
+#define SCOPE_NONE   0xfffffffdu /* no site's: of a thread that was found in no scope yet */
 
 /* Of a conditional exit, and of Go's jump: the low four bits of the jump's opcode, kept in the
  * roles' upper bits. */
@@ -248,10 +249,14 @@ struct settings {
 	__u32 edge_mask;    /* places in one shard's part of the table of callers, less one */
 	__u64 owner_device; /* the owner's pid namespace: of stat() on its file */
 	__u64 owner_namespace;
+	__u64 forks;         /* processes that targets have forked so far */
+	__u64 forks_watched; /* of them, whose images user space watches by now */
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
 };
-_Static_assert(sizeof(struct settings) == 192, "wire layout");
+_Static_assert(sizeof(struct settings) == 208, "wire layout");
+
+#define NEVER_WATCHED (~0ull) /* forks_watched where images do not matter */
 
 #endif

@@ -175,9 +175,13 @@ static void a_thread_ends_a_thousand_calls_deep(void **state)
 static void fork_to(uint32_t process)
 {
 	struct task_struct child = {.tgid = (int)process};
-	uint64_t arguments[2] = {(uintptr_t)native.thread->task, (uintptr_t)&child};
+	struct pt_regs registers = {0};
+	struct native_thread forked = {.task = &child, .registers = &registers};
+	__u64 arguments[2] = {(uintptr_t)native.thread->task, (uintptr_t)&child};
 
-	follow_fork((struct bpf_raw_tracepoint_args *)arguments);
+	native.forked = &forked;
+	follow_fork(arguments);
+	native.forked = NULL;
 }
 
 static bool is_followed(uint32_t process)
@@ -215,33 +219,158 @@ static void ended_processes_are_forgotten(void **state)
 	assert_false(is_followed(100));
 }
 
-/* A forked child returns from calls that only its parent made. */
-static void a_child_returns_from_its_parents_calls(void **state)
+/* A forked child goes on with its parent's calls: its time is added to theirs, and they are counted
+ * once. */
+static void a_child_goes_on_with_its_parents_calls(void **state)
 {
-	struct measured f = function_new(1, FUNCTION_RETURNS), g = function_new(2, 0);
+	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_RETURNS), g;
+	uint32_t of_f = line_new(f), after = line_new(f);
 	size_t parent = 0, child;
 
 	(void)state;
+	g = function_new(2, 0);
 	at(0);
 	enter(f, SP);
-	enter(g, SP - 64);
-	fork_to(101);
-	child = thread_new(101);
-	memcpy(world.threads[child].pending, world.threads[parent].pending,
-	    sizeof(world.threads[child].pending));
-	world.threads[child].pending_count = world.threads[parent].pending_count;
-	leave(g, SP - 64);
-	return_(f, SP);
-	enter(g, SP - 64);
-	leave(g, SP - 64);
-	expect_loss(LOSS_EXIT_WITHOUT_ENTRY, 2);
-	thread_switch(parent);
 	at(10);
+	line(of_f, SP - 16);
+	at(20);
+	enter(g, SP - 64);
+	at(100);
+	child = thread_fork(101, 0);
+	thread_switch(child);
+	at(107);
 	leave(g, SP - 64);
+	at(150);
+	line(after, SP - 16);
+	assert_true(enter(f, SP - 128)); /* not its first activation */
+	at(157);
+	return_(f, SP - 128);
+	enter(g, SP - 64);
+	at(160);
+	leave(g, SP - 64);
+	at(170);
 	return_(f, SP);
-	EXPECT_CALLS(f, 1, 10, 0);
+	assert_int_equal(thread_state()->depth, 0);
+	thread_switch(parent);
+	at(200);
+	leave(g, SP - 64);
+	at(210);
+	return_(f, SP);
+	/* f ran for 210 in the parent, from 100 to 170 in the child */
+	EXPECT(f, .entries = 2, .exits = 2, .opened = 2, .closed = 2, .primitive = 1,
+	    .total_ns = 280, .self_ns = 90, .raw_total_ns = 280, .min_ns = 8, .max_ns = 210);
 	EXPECT(g, .entries = 2, .exits = 2, .opened = 2, .closed = 2, .primitive = 2,
-	    .total_ns = 10, .self_ns = 10, .raw_total_ns = 10, .min_ns = 1, .max_ns = 10);
+	    .total_ns = 190, .self_ns = 190, .raw_total_ns = 190, .min_ns = 4, .max_ns = 180);
+	EXPECT_LINE(line_of(of_f), .total_ns = 250, .self_ns = 63, .max_ns = 200);
+	EXPECT_LINE(line_of(after), .total_ns = 20, .self_ns = 10, .max_ns = 20);
+	assert_int_equal(counted_hits(of_f), 1);
+	assert_int_equal(counted_edge(f.id, g.id).calls, 2);
+}
+
+/* ... at any depth, or not at all. */
+static void a_child_is_forked_deep_inside(void **state)
+{
+	struct measured f = function_new(1, 0);
+	size_t child;
+
+	(void)state;
+	at(0);
+	for (uint64_t depth = 0; depth < FRAMES_MAX; depth++)
+		enter(f, SP - 16 * depth);
+	at(50);
+	child = thread_fork(101, 0);
+	native.no_memory = true;
+	thread_fork(102, 0);
+	native.no_memory = false;
+	expect_loss(LOSS_TARGETS, 1);
+	expect_loss(LOSS_NO_STORAGE, 1);
+	thread_switch(child);
+	assert_int_equal(thread_state()->depth, FRAMES_MAX);
+	at(57);
+	for (uint64_t depth = FRAMES_MAX; depth-- > 0;)
+		leave(f, SP - 16 * depth);
+	assert_int_equal(thread_state()->depth, 0);
+	EXPECT(f, .entries = FRAMES_MAX, .opened = FRAMES_MAX, .primitive = 1, .total_ns = 7,
+	    .self_ns = 7, .raw_total_ns = 7);
+	thread_switch(0);
+	at(60);
+	for (uint64_t depth = FRAMES_MAX; depth-- > 0;)
+		leave(f, SP - 16 * depth);
+	assert_int_equal(counted(f.id).total_ns, 67);
+	assert_int_equal(counted(f.id).exits, FRAMES_MAX);
+}
+
+/* The rate's decision about a tree of calls holds in a child, too. */
+static void a_child_is_left_out_with_its_parent(void **state)
+{
+	struct measured f = function_new(1, 0), g = function_new(2, 0);
+
+	(void)state;
+	function_of(f)->threshold = 0;
+	enter(f, SP);
+	thread_switch(thread_fork(101, 0));
+	enter(g, SP - 64);
+	leave(g, SP - 64);
+	leave(f, SP);
+	enter(g, SP - 64);
+	leave(g, SP - 64);
+	EXPECT(g, .entries = 2, .exits = 1, .untimed = 1, .opened = 1, .closed = 1, .primitive = 1,
+	    .min_ns = 1);
+	thread_switch(0);
+	leave(f, SP);
+	EXPECT(f, .entries = 1, .untimed = 1);
+}
+
+/* Who begins on another stack, or is no target, or is a thread, goes on with nothing. */
+static void others_begin_anew(void **state)
+{
+	struct measured f = function_new(1, 0);
+
+	(void)state;
+	enter(f, SP);
+	thread_fork(101, 4096);
+
+	thread_fork(100, 0);
+	settings.follow_forks = 0;
+	thread_fork(102, 0);
+	for (size_t thread = 1; thread < world.thread_count; thread++) {
+		thread_switch(thread);
+		assert_null(thread_state());
+	}
+	thread_switch(0);
+	leave(f, SP);
+}
+
+/* Until a child is watched, it gets no return probes once it maps other code than at the fork. */
+static void a_child_loads_images_before_it_is_watched(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_RETURNS | FUNCTION_HELD);
+	struct xol_area area = {0};
+	size_t thread;
+
+	(void)state;
+	settings.forks_watched = 0;
+	world.thread->memory.exec_vm = 50;
+	thread_switch(thread_fork(101, 0));
+	assert_int_equal(settings.forks, 1);
+	world.thread->memory.uprobes_state.xol_area = &area; /* its own first probe */
+	world.thread->memory.exec_vm++;
+	assert_true(enter(f, SP));
+	return_(f, SP);
+	world.thread->memory.exec_vm++; /* dlopen() */
+	assert_false(enter(f, SP));
+	world.thread->registers.sp = SP + 16;
+	thread = thread_fork(101, 4096); /* a thread of it */
+	world.threads[thread].memory = world.thread->memory;
+	thread_switch(thread);
+	assert_false(enter(f, SP - 4096));
+	expect_loss(LOSS_IMAGES, 2);
+	settings.forks_watched = 1;
+	assert_true(enter(f, SP - 8192));
+	return_(f, SP - 8192);
+	thread_switch(0);
+	assert_true(enter(f, SP)); /* the parent is another's matter */
+	return_(f, SP);
 }
 
 /* The new program's calls have nothing to do with the old one's, whatever their stacks are. */
@@ -463,7 +592,11 @@ int main(void)
 	    TIMING_TEST(a_thread_ends_a_thousand_calls_deep),
 	    TIMING_TEST(forks_are_followed),
 	    TIMING_TEST(ended_processes_are_forgotten),
-	    TIMING_TEST(a_child_returns_from_its_parents_calls),
+	    TIMING_TEST(a_child_goes_on_with_its_parents_calls),
+	    TIMING_TEST(a_child_is_forked_deep_inside),
+	    TIMING_TEST(a_child_is_left_out_with_its_parent),
+	    TIMING_TEST(others_begin_anew),
+	    TIMING_TEST(a_child_loads_images_before_it_is_watched),
 	    TIMING_TEST(a_process_executes_another_program),
 	    TIMING_TEST(a_deep_thread_executes_another_program),
 	    TIMING_TEST(bystanders_are_counted_apart),

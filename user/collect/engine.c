@@ -48,6 +48,7 @@ static void fill_settings(const struct engine *engine)
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
 	settings->edge_mask = engine->counters.edge_places - 1;
+	settings->forks_watched = NEVER_WATCHED;
 	if (!engine->options.pins && stat("/proc/self/ns/pid", &namespace) == 0) {
 		settings->owner = (__u32)getpid();
 		settings->owner_device = namespace.st_dev;
@@ -75,8 +76,10 @@ static void read_settings(struct engine *engine)
 static int follow_processes(struct engine *engine, struct failure *failure)
 {
 	for (int at = 0; at < FOLLOW_COUNT; at++) {
-		int link = bpf_raw_tracepoint_open(
-		    follows[at].tracepoint, engine->kernel.programs[follows[at].program]);
+		/* the fork's program is typed, and so knows its tracepoint itself */
+		int link =
+		    bpf_raw_tracepoint_open(at == FOLLOW_FORK ? NULL : follows[at].tracepoint,
+			engine->kernel.programs[follows[at].program]);
 
 		if (link < 0)
 			return failure_set(failure, errno, "cannot follow processes (%s): %s",

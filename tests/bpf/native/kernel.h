@@ -34,6 +34,7 @@ struct native_map {
 struct native_thread {
 	struct task_struct *task;
 	uint32_t tgid, tid;
+	void *registers; /* struct pt_regs */
 	void *storage[NATIVE_MAPS_MAX];
 };
 
@@ -41,11 +42,11 @@ static struct {
 	struct native_map maps[NATIVE_MAPS_MAX];
 	size_t map_count;
 	struct native_thread *thread; /* the current one */
+	struct native_thread *forked; /* by it, just now; NULL: none */
 	uint64_t now;
 	uint64_t tick; /* what each reading adds to the clock */
 	uint32_t random, draws;
 	uint64_t cookie, function_address; /* of the hit */
-	void *user_registers;              /* struct pt_regs of the current thread */
 	uint32_t cpu;
 	uint64_t namespace_device, namespace_number;
 	bool no_memory;                              /* storage and entries cannot be created */
@@ -167,14 +168,24 @@ static inline long bpf_map_delete_elem(const void *map, const void *key)
 	return 0;
 }
 
+/* The programs work on the current thread, and on the one that it forks. */
+static inline struct native_thread *native_thread_of(const struct task_struct *task)
+{
+	if (task == native.thread->task)
+		return native.thread;
+	if (!native.forked || task != native.forked->task)
+		abort();
+	return native.forked;
+}
+
 static inline void *bpf_task_storage_get(
     const void *map, const struct task_struct *task, void *value, uint64_t flags)
 {
 	struct native_map *found = native_find(map);
-	void **storage = &native.thread->storage[found - native.maps];
+	void **storage = &native_thread_of(task)->storage[found - native.maps];
 
-	if (value || task != native.thread->task)
-		abort(); /* the programs work on the current thread only */
+	if (value)
+		abort();
 	if (native.unavailable == map)
 		return NULL;
 	if (!*storage && flags & BPF_LOCAL_STORAGE_GET_F_CREATE && !native.no_memory)
@@ -249,7 +260,14 @@ static inline uint64_t bpf_get_func_ip(const void *context)
 
 static inline long bpf_task_pt_regs(const struct task_struct *task)
 {
-	return task == native.thread->task ? (long)native.user_registers : 0;
+	return (long)native_thread_of(task)->registers;
+}
+
+static inline long bpf_probe_read_kernel(void *into, uint32_t size, const void *from)
+{
+	native_preempt();
+	memcpy(into, from, size);
+	return 0;
 }
 
 static inline long bpf_probe_read_user(void *into, uint32_t size, const void *from)

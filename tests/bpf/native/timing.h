@@ -55,6 +55,7 @@ struct simulated_thread {
 	struct native_thread kernel;
 	struct task_struct task;
 	struct signal_struct process;
+	struct mm_struct memory;
 	struct pt_regs registers;
 	struct pending_return pending[2 * FRAMES_MAX];
 	size_t pending_count;
@@ -77,7 +78,6 @@ static inline void thread_switch(size_t thread)
 {
 	world.thread = &world.threads[thread];
 	native.thread = &world.thread->kernel;
-	native.user_registers = &world.thread->registers;
 }
 
 /* A new thread of a process that is a target; it becomes the current one. */
@@ -90,13 +90,44 @@ static inline size_t thread_new(uint32_t process)
 	thread->task.pid = (int)(process + world.thread_count);
 	thread->task.tgid = (int)process;
 	thread->task.signal = &thread->process;
+	thread->task.mm = &thread->memory;
 	thread->kernel.task = &thread->task;
+	thread->kernel.registers = &thread->registers;
 	thread->kernel.tgid = process;
 	thread->kernel.tid = process + (uint32_t)world.thread_count;
 	thread->registers.sp = STACK_TOP;
 	bpf_map_update_elem(&targets, &process, &one, BPF_ANY);
 	thread_switch(world.thread_count);
 	return world.thread_count++;
+}
+
+/*
+ * The current thread forks a process, or with its own process a thread. The child's stack pointer
+ * is its parent's plus `elsewhere`. The kernel copies what it keeps of returns. The parent goes on.
+ */
+static inline size_t thread_fork(uint32_t process, uint64_t elsewhere)
+{
+	struct simulated_thread *parent = world.thread, *child;
+	size_t parent_id = (size_t)(parent - world.threads), child_id;
+	bool followed = bpf_map_lookup_elem(&targets, &process);
+	__u64 arguments[2];
+
+	child_id = thread_new(process);
+	child = world.thread;
+	if (!followed)
+		bpf_map_delete_elem(&targets, &process); /* that is the program's to do */
+	child->registers.sp = parent->registers.sp + elsewhere;
+	child->memory.exec_vm = parent->memory.exec_vm;
+	child->task.self_exec_id = parent->task.self_exec_id;
+	memcpy(child->pending, parent->pending, sizeof(child->pending));
+	child->pending_count = parent->pending_count;
+	thread_switch(parent_id);
+	native.forked = &child->kernel;
+	arguments[0] = (uintptr_t)&parent->task;
+	arguments[1] = (uintptr_t)&child->task;
+	follow_fork(arguments);
+	native.forked = NULL;
+	return child_id;
 }
 
 /* The current thread ends. */
@@ -140,6 +171,7 @@ static inline int world_begin(void **state)
 	settings.lines = WORLD_LINES;
 	settings.edge_mask = WORLD_EDGES / WORLD_SHARDS - 1;
 	settings.follow_forks = 1;
+	settings.forks_watched = NEVER_WATCHED;
 	thread_new(100);
 	return 0;
 }
