@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Times after correction: an empty function takes nothing, a busy one what it says.
 #include "collect/calibrate.h"
+#include "collect/calibration_cache.h"
 #include "kernel/measured.h"
 #include "model/distribution.h"
 
@@ -48,6 +49,27 @@ static void costs_are_plausible(void **state)
 	assert_true(costs_plausible(&costs));
 	/* Stepping takes a trap more than emulating. */
 	assert_true(costs.after_ns[COST_STEPPED] > costs.after_ns[COST_EMULATED]);
+	/* An entry that is not timed keeps no frame, and leaves its return out where it can. */
+	assert_in_range(costs.skipped_ns, costs_ns(&costs, COST_EMULATED) / 2,
+	    costs_ns(&costs, COST_ENTRY_EMULATED) + costs_ns(&costs, COST_RETURN));
+	assert_true(costs.spread_ns[COST_EMULATED] < costs_ns(&costs, COST_EMULATED));
+	assert_true(costs_error_ns(&costs, COST_EMULATED) > costs.spread_ns[COST_EMULATED]);
+}
+
+/* Another lprof on this machine may keep its own in between. */
+static void costs_are_kept(void **state)
+{
+	const enum attach_method method = need_method(&(struct engine_options){0});
+	struct costs measured, kept;
+
+	(void)state;
+	for (int again = 0; again < 5; again++) {
+		calibrate_costs(method, &measured);
+		if (calibration_cache_load(method, &kept) == 0 &&
+		    memcmp(&measured, &kept, sizeof(kept)) == 0)
+			return;
+	}
+	fail_msg("what is kept is not what was measured");
 }
 
 static void empty_function_takes_nothing(void **state)
@@ -68,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(costs_are_plausible),
+	    cmocka_unit_test(costs_are_kept),
 	    cmocka_unit_test(empty_function_takes_nothing),
 	    cmocka_unit_test(busy_function_takes_what_it_says),
 	};

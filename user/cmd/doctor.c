@@ -68,26 +68,86 @@ static const char *lines_reason(const struct image_index *image)
 	       "symbols (package NAME-dbgsym or NAME-dbg) or build it with -g";
 }
 
-static uint64_t cost_of(const struct costs *costs, enum cost_class class)
-{
-	return costs->before_ns[class] + costs->after_ns[class];
-}
-
-/* What people want to know the price of: key in JSON, words, classes that make it up. */
+/* What people want to know the price of: words, key in JSON, classes that make it up. */
 static const struct price {
-	const char *key, *words;
-	enum cost_class first, second; /* COST_CLASSES: none */
+	const char *words, *key;
+	enum cost_class first, second; /* COST_CLASSES: none; a call is the first till the second */
 } prices[] = {
-    {"line_emulated_ns", "line, emulated", COST_EMULATED, COST_CLASSES},
-    {"line_stepped_ns", "line, single-stepped", COST_STEPPED, COST_CLASSES},
-    {"call_emulated_ns", "call, emulated", COST_ENTRY_EMULATED, COST_RETURN},
-    {"call_stepped_ns", "call, single-stepped", COST_ENTRY_STEPPED, COST_RETURN},
+    {"line, emulated", "line_emulated", COST_EMULATED, COST_CLASSES},
+    {"line, single-stepped", "line_stepped", COST_STEPPED, COST_CLASSES},
+    {"call, emulated", "call_emulated", COST_ENTRY_EMULATED, COST_RETURN},
+    {"call, single-stepped", "call_stepped", COST_ENTRY_STEPPED, COST_RETURN},
+    {"call, emulated, exit sites", "call_sites_emulated", COST_BARE_ENTRY_EMULATED,
+	COST_EXIT_STEPPED},
+    {"call, stepped, exit sites", "call_sites_stepped", COST_BARE_ENTRY_STEPPED, COST_EXIT_STEPPED},
+};
+#define PRICES (ARRAY_SIZE(prices) + 1) /* and calls that are not timed */
+
+struct priced {
+	const char *words, *key;
+	uint64_t all_ns, spread_ns;
+	uint64_t interval_ns; /* of all_ns: within the time that is being measured */
 };
 
-static uint64_t price_ns(const struct costs *costs, const struct price *price)
+static struct priced price_of(const struct costs *costs, size_t at)
 {
-	return cost_of(costs, price->first) +
-	       (price->second == COST_CLASSES ? 0 : cost_of(costs, price->second));
+	const struct price *price = &prices[at];
+	struct priced priced;
+
+	if (at == ARRAY_SIZE(prices))
+		return (struct priced){.words = "call not timed, emulated",
+		    .key = "call_untimed",
+		    .all_ns = costs->skipped_ns,
+		    .spread_ns = costs->skipped_spread_ns};
+	priced = (struct priced){.words = price->words,
+	    .key = price->key,
+	    .all_ns = costs_ns(costs, price->first),
+	    .spread_ns = costs->spread_ns[price->first]};
+	priced.interval_ns = priced.all_ns;
+	if (price->second != COST_CLASSES) {
+		priced.all_ns += costs_ns(costs, price->second);
+		priced.spread_ns += costs->spread_ns[price->second];
+		priced.interval_ns =
+		    costs->after_ns[price->first] + costs->before_ns[price->second];
+	}
+	return priced;
+}
+
+static void print_prices(const struct costs *costs)
+{
+	printf("What a probe costs each time it is hit, in us. Half of the measurements lie within "
+	       "the "
+	       "spread;\nwhat lies in the time being measured is taken out of it.\n"
+	       "  %-28s %9s %9s %17s\n",
+	    "", "cost", "spread", "in time measured");
+	for (size_t i = 0; i < PRICES; i++) {
+		struct priced priced = price_of(costs, i);
+
+		printf("  %-28s %9.2f %9.2f %17.2f\n", priced.words, (double)priced.all_ns / 1000,
+		    (double)priced.spread_ns / 1000, (double)priced.interval_ns / 1000);
+	}
+}
+
+static json_object *prices_json(const struct costs *costs)
+{
+	json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < PRICES && costs->known; i++) {
+		struct priced priced = price_of(costs, i);
+		const struct {
+			const char *suffix;
+			uint64_t ns;
+		} values[] = {{"ns", priced.all_ns}, {"spread_ns", priced.spread_ns},
+		    {"interval_ns", priced.interval_ns}};
+
+		for (size_t at = 0; at < ARRAY_SIZE(values); at++) {
+			char key[64];
+
+			snprintf(key, sizeof(key), "%s_%s", priced.key, values[at].suffix);
+			json_object_object_add(object, key, json_object_new_uint64(values[at].ns));
+		}
+	}
+	return object;
 }
 
 static void print_image(const struct image_index *image)
@@ -109,12 +169,8 @@ static void print_text(const struct findings *findings)
 		printf("\nNothing can be measured: %s\n", findings->cannot.text);
 	else
 		printf("\nProbes are attached by %s.\n", attach_method_name(findings->method));
-	if (findings->costs.known) {
-		printf("What a probe costs each time it is hit:\n");
-		for (size_t i = 0; i < ARRAY_SIZE(prices); i++)
-			printf("  %-22s %8.2f us\n", prices[i].words,
-			    (double)price_ns(&findings->costs, &prices[i]) / 1000);
-	}
+	if (findings->costs.known)
+		print_prices(&findings->costs);
 	if (findings->image)
 		print_image(findings->image);
 }
@@ -151,7 +207,7 @@ static json_object *features_json(const struct features *features)
 
 static void print_json(const struct findings *findings)
 {
-	json_object *object = json_object_new_object(), *costs = json_object_new_object();
+	json_object *object = json_object_new_object();
 	bool works = !findings->cannot.code;
 
 	json_object_object_add(object, "kernel", json_object_new_string(findings->system.release));
@@ -160,10 +216,7 @@ static void print_json(const struct findings *findings)
 	json_object_object_add(object, "attach",
 	    works ? json_object_new_string(attach_method_name(findings->method)) : NULL);
 	json_object_object_add(object, "features", features_json(&findings->features));
-	for (size_t i = 0; i < ARRAY_SIZE(prices) && findings->costs.known; i++)
-		json_object_object_add(costs, prices[i].key,
-		    json_object_new_uint64(price_ns(&findings->costs, &prices[i])));
-	json_object_object_add(object, "costs", costs);
+	json_object_object_add(object, "costs", prices_json(&findings->costs));
 	if (findings->image)
 		json_object_object_add(object, "image", image_json(findings->image));
 	puts(json_object_to_json_string_ext(

@@ -3,6 +3,7 @@
 #include "collect/calibrate.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -11,10 +12,8 @@
 #include "collect/calibration_code.h"
 #include "collect/code_page.h"
 
-#define ROUNDS      40 /* medians over these */
-#define TURNS       8 /* of the loop in a round: a millisecond, too short to be often interrupted */
-#define COST_MIN_NS 20 /* a hit outside these bounds was not measured rightly */
-#define COST_MAX_NS 1000000
+#define ROUNDS 40 /* medians over these */
+#define TURNS  8  /* of the loop in a round: a millisecond, too short to be often interrupted */
 
 /* One round's mean stays, in ns, and those times less what callees took. */
 struct round {
@@ -26,6 +25,7 @@ static int plan_functions(struct plan *plan)
 {
 	for (uint32_t i = 0; i < CODE_FUNCTIONS; i++) {
 		bool bare = i == CODE_BARE_EMULATED || i == CODE_BARE_STEPPED;
+		bool timed = i != CODE_UNTIMED && i != CODE_SKIPPED;
 
 		if (ARRAY_APPEND(
 			&plan->functions, (struct plan_function){
@@ -33,7 +33,7 @@ static int plan_functions(struct plan *plan)
 					      .linkage_name = "",
 					      .file = "",
 					      .lines = true,
-					      .rate = 1.0,
+					      .rate = timed ? 1.0 : 0.0,
 					      .exit = bare ? PLAN_EXIT_SITES : PLAN_EXIT_RETURN,
 					      .entry_line = calibration_entry_lines[i],
 					  }))
@@ -120,49 +120,20 @@ static int run_rounds(struct engine *engine, const struct code_page *page, struc
 	return 0;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* What one round, or the middle of all, says of hits, in ns. */
+struct solution {
+	double before[COST_CLASSES], after[COST_CLASSES];
+};
+
+static void store(struct solution *costs, enum cost_class class, double before, double after)
 {
-	double one = *(const double *)a, two = *(const double *)b;
-
-	return one < two ? -1 : one > two;
-}
-
-static double median_of(double values[ROUNDS])
-{
-	qsort(values, ROUNDS, sizeof(*values), compare_doubles);
-	return (values[(ROUNDS - 1) / 2] + values[ROUNDS / 2]) / 2;
-}
-
-static struct round medians(const struct round *rounds)
-{
-	struct round result;
-	double values[ROUNDS];
-
-	for (size_t line = 0; line < CALIBRATION_LINES; line++) {
-		for (size_t i = 0; i < ROUNDS; i++)
-			values[i] = rounds[i].total[line];
-		result.total[line] = median_of(values);
-		for (size_t i = 0; i < ROUNDS; i++)
-			values[i] = rounds[i].self[line];
-		result.self[line] = median_of(values);
-	}
-	return result;
-}
-
-static uint64_t rounded(double ns)
-{
-	return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
-}
-
-static void store(struct costs *costs, enum cost_class class, double before, double after)
-{
-	costs->before_ns[class] = rounded(before);
-	costs->after_ns[class] = rounded(after);
+	costs->before[class] = before;
+	costs->after[class] = after;
 }
 
 /* Likewise for entries without a return probe, which a ret ends. What comes before an entry's
  * reading is the same with a return probe, which is set up after it. */
-static void solve_bare(const struct round *stay, double entry_before, struct costs *costs)
+static void solve_bare(const struct round *stay, double entry_before, struct solution *costs)
 {
 	const double *total = stay->total, *self = stay->self;
 	double line = total[STAY_LINE_LINE], before = line / 2, after = line - before;
@@ -176,7 +147,7 @@ static void solve_bare(const struct round *stay, double entry_before, struct cos
 }
 
 /* Solves the equations of calibrate.h. */
-static void solve(const struct round *stay, struct costs *costs)
+static void solve(const struct round *stay, struct solution *costs)
 {
 	const double *total = stay->total, *self = stay->self;
 	double line = total[STAY_LINE_LINE], before = line / 2, after = line - before;
@@ -196,16 +167,69 @@ static void solve(const struct round *stay, struct costs *costs)
 	solve_bare(stay, around - return_after, costs);
 }
 
-bool costs_plausible(const struct costs *costs)
+static int compare_doubles(const void *a, const void *b)
 {
-	for (int class = 0; class < COST_CLASSES; class ++) {
-		uint64_t all = costs->before_ns[class] + costs->after_ns[class];
+	double one = *(const double *)a, two = *(const double *)b;
 
-		if (costs->before_ns[class] > COST_MAX_NS || costs->after_ns[class] > COST_MAX_NS ||
-		    all < COST_MIN_NS)
-			return false;
+	return one < two ? -1 : one > two;
+}
+
+static uint64_t rounded(double ns)
+{
+	return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
+}
+
+/* Sorts the values and gives their median. */
+static double median_of(double values[ROUNDS])
+{
+	qsort(values, ROUNDS, sizeof(*values), compare_doubles);
+	return (values[(ROUNDS - 1) / 2] + values[ROUNDS / 2]) / 2;
+}
+
+/* Sorts the values and gives how far apart the middle half of them lies. */
+static double spread_of(double values[ROUNDS])
+{
+	qsort(values, ROUNDS, sizeof(*values), compare_doubles);
+	return values[ROUNDS * 3 / 4] - values[ROUNDS / 4];
+}
+
+static void settle(const struct solution *solutions, struct costs *ret_costs)
+{
+	double before[ROUNDS], after[ROUNDS], all[ROUNDS];
+
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		for (size_t i = 0; i < ROUNDS; i++) {
+			before[i] = solutions[i].before[class];
+			after[i] = solutions[i].after[class];
+			all[i] = before[i] + after[i];
+		}
+		ret_costs->before_ns[class] = rounded(median_of(before));
+		ret_costs->after_ns[class] = rounded(median_of(after));
+		ret_costs->spread_ns[class] = rounded(spread_of(all));
 	}
-	return costs->known;
+}
+
+/* Wall time of `turns` calls of CODE_SKIPPED from within an untimed call. */
+static double time_skipped(const struct code_page *page, uint64_t turns)
+{
+	struct timespec began, ended;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	code_page_call(page, CALIBRATION_UNTIMED, turns);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	return (double)(ended.tv_sec - began.tv_sec) * 1e9 +
+	       (double)(ended.tv_nsec - began.tv_nsec);
+}
+
+/* Nothing is timed, so the clock around it has to tell: what more calls take longer. */
+static void measure_skipped(const struct code_page *page, struct costs *costs)
+{
+	double costs_ns[ROUNDS];
+
+	for (size_t i = 0; i < ROUNDS; i++)
+		costs_ns[i] = (time_skipped(page, 2 * TURNS) - time_skipped(page, TURNS)) / TURNS;
+	costs->skipped_ns = rounded(median_of(costs_ns));
+	costs->skipped_spread_ns = rounded(spread_of(costs_ns));
 }
 
 static int measure(enum attach_method method, struct costs *ret_costs, struct failure *failure)
@@ -215,7 +239,7 @@ static int measure(enum attach_method method, struct costs *ret_costs, struct fa
 	CLEANUP(engine_free_p) struct engine *engine = NULL;
 	CLEANUP_FREE struct round *rounds = calloc(ROUNDS, sizeof(*rounds));
 	const struct engine_options options = {.method = method};
-	struct round middle;
+	struct solution solutions[ROUNDS];
 	int error = code_page_open(calibration_code, calibration_code_size, &page);
 
 	if (!error)
@@ -231,11 +255,13 @@ static int measure(enum attach_method method, struct costs *ret_costs, struct fa
 		return error;
 	engine_activate(engine);
 	error = run_rounds(engine, &page, rounds);
+	measure_skipped(&page, ret_costs);
 	engine_stop(engine);
 	if (error)
 		return failure_set(failure, -error, "cannot read counters");
-	middle = medians(rounds);
-	solve(&middle, ret_costs);
+	for (size_t i = 0; i < ROUNDS; i++)
+		solve(&rounds[i], &solutions[i]);
+	settle(solutions, ret_costs);
 	ret_costs->known = true;
 	return 0;
 }

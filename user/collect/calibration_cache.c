@@ -82,6 +82,16 @@ static int load_array(json_object *object, const char *name, uint64_t values[COS
 	return 0;
 }
 
+static int load_number(json_object *object, const char *name, uint64_t *ret_value)
+{
+	json_object *number;
+
+	if (!json_object_object_get_ex(object, name, &number) || json_object_get_int64(number) < 0)
+		return -EBADMSG;
+	*ret_value = (uint64_t)json_object_get_int64(number);
+	return 0;
+}
+
 static bool holds(json_object *object)
 {
 	json_object *key, *measured;
@@ -117,6 +127,12 @@ int calibration_cache_load(enum attach_method method, struct costs *ret_costs)
 	if (!error)
 		error = load_array(object, "after_ns", costs.after_ns);
 	if (!error)
+		error = load_array(object, "spread_ns", costs.spread_ns);
+	if (!error)
+		error = load_number(object, "skipped_ns", &costs.skipped_ns);
+	if (!error)
+		error = load_number(object, "skipped_spread_ns", &costs.skipped_spread_ns);
+	if (!error)
 		*ret_costs = costs;
 	return error;
 }
@@ -144,6 +160,11 @@ void calibration_cache_store(enum attach_method method, const struct costs *cost
 	json_object_object_add(object, "measured", json_object_new_int64(time(NULL)));
 	json_object_object_add(object, "before_ns", store_array(costs->before_ns));
 	json_object_object_add(object, "after_ns", store_array(costs->after_ns));
+	json_object_object_add(object, "spread_ns", store_array(costs->spread_ns));
+	json_object_object_add(
+	    object, "skipped_ns", json_object_new_int64((int64_t)costs->skipped_ns));
+	json_object_object_add(
+	    object, "skipped_spread_ns", json_object_new_int64((int64_t)costs->skipped_spread_ns));
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
 	if (text)
 		(void)file_write_atomically(path, text, strlen(text), NULL);

@@ -64,7 +64,25 @@ const uint8_t calibration_code[] = {
     [0x60] = 0x89,
     0xc0,
     0x90,
-    0xc3, /* CODE_BARE_STEPPED: as CODE_STEPPED */
+    0xc3,                         /* CODE_BARE_STEPPED: as CODE_STEPPED */
+    [CALIBRATION_UNTIMED] = 0x53, /* push %rbx */
+    0x48,
+    0x89,
+    0xfb, /* mov %rdi,%rbx */
+    [0x74] = 0xe8,
+    0x17,
+    0x00,
+    0x00,
+    0x00, /* call CODE_SKIPPED */
+    0x48,
+    0xff,
+    0xcb,
+    0x75,
+    0xf6, /* dec %rbx; jnz 0x74 */
+    0x5b,
+    0xc3, /* pop %rbx; ret */
+    [0x90] = 0x90,
+    0xc3, /* CODE_SKIPPED: nop; ret */
 };
 const uint32_t calibration_code_size = sizeof(calibration_code);
 
@@ -90,6 +108,8 @@ const struct calibration_site calibration_sites[] = {
     {0x60, CODE_BARE_STEPPED, SITE_ENTRY, true, 0},
     {0x62, CODE_BARE_STEPPED, SITE_LINE, false, STAY_BARE_STEPPED_EXIT},
     {0x63, CODE_BARE_STEPPED, SITE_EXIT, true, 0},
+    {CALIBRATION_UNTIMED, CODE_UNTIMED, RETURNING, false, 0},
+    {0x90, CODE_SKIPPED, RETURNING, false, 0},
 };
 const uint32_t calibration_site_count = ARRAY_SIZE(calibration_sites);
 
@@ -99,4 +119,6 @@ const uint16_t calibration_entry_lines[CODE_FUNCTIONS] = {
     [CODE_STEPPED] = STAY_STEPPED_ENTRY_LINE,
     [CODE_BARE_EMULATED] = STAY_BARE_EMULATED_LINE,
     [CODE_BARE_STEPPED] = STAY_BARE_STEPPED_LINE,
+    [CODE_UNTIMED] = STAY_REST,
+    [CODE_SKIPPED] = STAY_REST,
 };

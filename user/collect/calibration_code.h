@@ -12,6 +12,8 @@ enum calibration_function {
 	CODE_STEPPED,       /* entry on a stepped one, likewise */
 	CODE_BARE_EMULATED, /* the same without a return probe: its ret is an exit site */
 	CODE_BARE_STEPPED,
+	CODE_UNTIMED, /* never timed: calls CODE_SKIPPED, at whose entry the return is left out */
+	CODE_SKIPPED,
 	CODE_FUNCTIONS
 };
 
@@ -43,6 +45,8 @@ struct calibration_site {
 	bool stepped;
 	uint16_t line; /* enum calibration_line, of LINE sites */
 };
+
+#define CALIBRATION_UNTIMED 0x70 /* offset of CODE_UNTIMED: void untimed(uint64_t turns) */
 
 extern const uint8_t calibration_code[];
 extern const uint32_t calibration_code_size;

@@ -327,11 +327,6 @@ static int drain_omissions(const struct drained_part *drained, struct profile *p
 	return 0;
 }
 
-static double cost_of(const struct costs *costs, enum cost_class class)
-{
-	return (double)(costs->before_ns[class] + costs->after_ns[class]);
-}
-
 static void drain_cost(
     const struct drain_input *input, const uint64_t *site_hits, struct profile *profile)
 {
@@ -343,12 +338,11 @@ static void drain_cost(
 		const uint64_t hits = counted.hits[class] + site_hits[class];
 
 		cost->hits += hits;
-		cost->overhead_ns +=
-		    hits * (input->costs->before_ns[class] + input->costs->after_ns[class]);
+		cost->overhead_ns += hits * costs_ns(input->costs, class);
 	}
-	cost->emulated_ns = cost_of(input->costs, COST_EMULATED);
-	cost->stepped_ns = cost_of(input->costs, COST_STEPPED);
-	cost->return_ns = cost_of(input->costs, COST_RETURN);
+	cost->emulated_ns = (double)costs_ns(input->costs, COST_EMULATED);
+	cost->stepped_ns = (double)costs_ns(input->costs, COST_STEPPED);
+	cost->return_ns = (double)costs_ns(input->costs, COST_RETURN);
 	if (input->duration_ns)
 		cost->share_of_cpu = (double)cost->overhead_ns / (double)input->duration_ns;
 	cost->bystander_hits = counted.bystander_hits;
