@@ -28,6 +28,8 @@ static inline struct profile *profile_example(const char *source)
 	f->calls = f->primitive_calls = f->timed_calls = 1000;
 	f->total_ns = 5000000;
 	f->self_ns = 4000000;
+	f->error_ns = 200000;
+	f->self_error_ns = 150000;
 	f->min_ns = 3000;
 	f->max_ns = 9000;
 	f->raw_total_ns = 7000000;
@@ -43,12 +45,12 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(&f->callers, (struct profile_caller){1, 990, 990, 4900000, 3900000});
 	ARRAY_APPEND(
 	    &f->callers, (struct profile_caller){PROFILE_NO_FUNCTION, 10, 10, 100000, 100000});
-	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 5, 1000, 1000000, 1000000, 2000, 1,
-				    2, 0, 0, 1, PROFILE_TIMING_OWN});
-	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 6, 4000, 4000000, 3000000, 8000, 2,
-				    2, 300000, 20000, 2, PROFILE_TIMING_SHARED});
+	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 5, 1000, 1000000, 1000000, 40000,
+				    40000, 2000, 1, 2, 0, 0, 1, PROFILE_TIMING_OWN});
+	ARRAY_APPEND(&f->lines, (struct profile_line){f->file, 6, 4000, 4000000, 3000000, 160000,
+				    110000, 8000, 2, 2, 300000, 20000, 2, PROFILE_TIMING_SHARED});
 	ARRAY_APPEND(&f->lines,
-	    (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
+	    (struct profile_line){f->file, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, PROFILE_TIMING_OWN});
 
 	f = profile_add_function(p);
 	f->name = text(p, "main");
@@ -90,8 +92,8 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(&p->stacks, (struct profile_stack){.cpu_samples = 2});
 	ARRAY_APPEND(&p->stacks.items[1].frames, 0);
 	ARRAY_APPEND(&p->stacks.items[1].frames, 2);
-	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 0.00405, 4, 1,
-	    {.share = 0.02, .stood_ns = 1200000, .slices = 3}};
+	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 60, 700, 80, 0.00405, 4,
+	    1, {.share = 0.02, .stood_ns = 1200000, .slices = 3}};
 	profile_account(p);
 	return p;
 }

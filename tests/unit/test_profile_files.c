@@ -68,7 +68,8 @@ static void test_json_text(void **state)
 	    "{\"name\": \"add\", \"linkage_name\": \"add\", \"image\": \"/bin/lua\", "
 	    "\"image_index\": 0, \"file\": \"/src/add.c\", \"line\": 3, \"calls\": 1000, "
 	    "\"primitive_calls\": 1000, \"timed_calls\": 1000, \"total_ns\": 5000000, "
-	    "\"self_ns\": 4000000, \"min_ns\": 3000, \"max_ns\": 9000, \"raw_total_ns\": "
+	    "\"self_ns\": 4000000, \"error_ns\": 200000, \"self_error_ns\": 150000, \"min_ns\": "
+	    "3000, \"max_ns\": 9000, \"raw_total_ns\": "
 	    "7000000, \"histogram\": [[5119, 900], [10239, 100]], \"cpu_samples\": 3, "
 	    "\"cpu_total_samples\": 4, \"blocked_ns\": 300000, \"waiting_ns\": 20000, "
 	    "\"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
@@ -79,7 +80,8 @@ static void test_json_text(void **state)
 	    "4900000, \"self_ns\": 3900000}, {\"function\": null, ");
 	check_contains(text,
 	    "{\"file\": \"/src/add.c\", \"line\": 6, \"hits\": 4000, \"total_ns\": 4000000, "
-	    "\"self_ns\": 3000000, \"max_ns\": 8000, \"cpu_samples\": 2, \"cpu_total_samples\": 2, "
+	    "\"self_ns\": 3000000, \"error_ns\": 160000, \"self_error_ns\": 110000, \"max_ns\": "
+	    "8000, \"cpu_samples\": 2, \"cpu_total_samples\": 2, "
 	    "\"blocked_ns\": 300000, "
 	    "\"waiting_ns\": 20000, "
 	    "\"sites\": 2, "
@@ -87,7 +89,8 @@ static void test_json_text(void **state)
 	check_contains(text, "\"losses\": [{\"cause\": \"depth\", \"count\": 12}, ");
 	check_contains(text,
 	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
-	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"share_of_cpu\": "
+	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"per_hit_error_ns\": "
+	    "{\"emulated\": 60, \"stepped\": 700, \"return\": 80}, \"share_of_cpu\": "
 	    "0.00405, \"bystander_hits\": 4, \"cpu_samples\": 1, \"budget\": {\"share\": "
 	    "0.02, \"state\": \"sliced\", \"stood_ns\": 1200000, \"slices\": 3}}");
 }

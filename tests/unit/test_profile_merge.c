@@ -29,6 +29,8 @@ static void test_merge_doubles(void **state)
 	function = &sum->functions.items[0];
 	assert_int_equal(function->calls, 2000);
 	assert_int_equal(function->total_ns, 10000000);
+	assert_int_equal(function->error_ns, 400000); /* common to both: no square root */
+	assert_int_equal(function->self_error_ns, 300000);
 	assert_int_equal(function->min_ns, 3000);
 	assert_int_equal(function->max_ns, 9000);
 	assert_int_equal(function->histogram.count, 2);
@@ -38,6 +40,7 @@ static void test_merge_doubles(void **state)
 	assert_int_equal(function->callers.items[0].calls, 1980);
 	assert_int_equal(function->lines.count, 3);
 	assert_int_equal(function->lines.items[1].hits, 8000);
+	assert_int_equal(function->lines.items[1].error_ns, 320000);
 	assert_true(sum->functions.items[1].rate == 0.1);
 }
 

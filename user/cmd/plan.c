@@ -39,7 +39,7 @@ static void price_classes(struct view *view, const struct features *features)
 	if (!features_check(features, NULL) && !attach_choose(features, ATTACH_BEST, &method, NULL))
 		calibrate_price(method, &costs);
 	for (int class = 0; class < COST_CLASSES; class ++)
-		view->prices[class] = costs.before_ns[class] + costs.after_ns[class];
+		view->prices[class] = costs_ns(&costs, class);
 }
 
 /* Sorts the counts by site. */

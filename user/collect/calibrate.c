@@ -282,6 +282,22 @@ void calibrate_costs(enum attach_method method, struct costs *ret_costs)
 	*ret_costs = (struct costs){0};
 }
 
+void calibrate_again(enum attach_method method, struct costs *costs)
+{
+	struct failure failure = {0};
+	struct costs now = {0};
+
+	if (!costs->known || measure(method, &now, &failure) || !costs_plausible(&now))
+		return;
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		const uint64_t before = costs_ns(costs, class), after = costs_ns(&now, class);
+		const uint64_t change = before > after ? before - after : after - before;
+
+		if (costs->spread_ns[class] < change)
+			costs->spread_ns[class] = change;
+	}
+}
+
 void calibrate_price(enum attach_method method, struct costs *ret_costs)
 {
 	if (calibration_cache_load(method, ret_costs) || !costs_plausible(ret_costs))

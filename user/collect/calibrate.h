@@ -21,13 +21,19 @@
 #include "collect/engine.h"
 
 /*
- * The costs of hits attached by `method`, measured now (some 50 ms): a machine, a virtual one above
+ * The costs of hits attached by `method`, measured now (some 30 ms): a machine, a virtual one above
  * all, is faster at one time than at another. Where that fails, the last ones of this boot; where
  * there are none, all are zero and `known` is false: times stay uncorrected.
  */
 void calibrate_costs(enum attach_method method, struct costs *ret_costs);
 
-/* Likewise, but the last ones of this boot will do: for prices, not for correction. */
+/*
+ * Measures costs that were in use once more, at the end: where they have changed since, their
+ * spread is at least that change. As they were, if that cannot be.
+ */
+void calibrate_again(enum attach_method method, struct costs *costs);
+
+/* As calibrate_costs(), but the last ones of this boot will do: for prices, not for correction. */
 void calibrate_price(enum attach_method method, struct costs *ret_costs);
 
 #endif

@@ -23,8 +23,8 @@ struct costs {
 uint64_t costs_ns(const struct costs *costs, enum cost_class class);
 
 /*
- * How far that may lie from what a hit costs a target: the spread, and that work between two hits
- * hides some of it, and caches that others used add to it. 0: not calibrated.
+ * How far that may lie from what a hit costs a target: the spread, that the machine drifts, and
+ * that the code around makes a difference. 0: not calibrated.
  */
 uint64_t costs_error_ns(const struct costs *costs, enum cost_class class);
 

@@ -3,18 +3,26 @@
 #include "collect/drain.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "collect/drain_edges.h"
 #include "collect/function_sums.h"
+#include "collect/uncertainty.h"
 #include "model/distribution.h"
 
 /* Calibration can err by more than a short stay took: a sum below zero is none. */
 static int64_t not_negative(int64_t sum)
 {
 	return sum > 0 ? sum : 0;
+}
+
+/* The error claimed of a time that is shown as 0 where the sum was less. */
+static uint64_t error_of(double error, int64_t sum)
+{
+	return (uint64_t)fmax(ceil(error), sum < 0 ? -(double)sum : 0);
 }
 
 static int drain_host(const struct drain_input *input, struct profile *profile)
@@ -32,6 +40,24 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 	return profile->host.clock && profile->host.kernel ? 0 : -ENOMEM;
 }
 
+/* What the kernel counted, by its ids, read once. */
+struct drained {
+	struct function_sums_all sums;
+	uint64_t *site_hits;
+	struct line_counters *lines;
+	double *line_shares; /* of functions: how much of their time their lines stood */
+	struct uncertainty uncertainty;
+};
+
+static void drained_fini(struct drained *drained)
+{
+	function_sums_free(&drained->sums);
+	free(drained->site_hits);
+	free(drained->lines);
+	free(drained->line_shares);
+	uncertainty_free(&drained->uncertainty);
+}
+
 /* Of a function's lines, signed. */
 struct line_sums {
 	int64_t total_ns, self_ns;
@@ -40,7 +66,7 @@ struct line_sums {
 /* One part on its way into the profile, with where its ids go there. */
 struct drained_part {
 	const struct drain_input *input;
-	const struct function_sums *sums; /* by the kernel's ids */
+	const struct drained *all;
 	const struct part *part;
 	const struct plan *plan;
 	uint32_t first_function; /* in the profile */
@@ -87,7 +113,8 @@ static enum profile_exit exit_of(const struct plan_function *planned)
 						  : PROFILE_EXIT_NONE;
 }
 
-static void drain_counts(struct profile_function *function, const struct function_sums *counted)
+static void drain_counts(struct profile_function *function, const struct function_sums *counted,
+    const struct time_error *error)
 {
 	function->calls = counted->entries;
 	function->timed_calls = counted->closed;
@@ -100,6 +127,8 @@ static void drain_counts(struct profile_function *function, const struct functio
 	function->self_ns = not_negative(counted->self_ns);
 	if (function->self_ns > function->total_ns)
 		function->self_ns = function->total_ns;
+	function->error_ns = error_of(error->total, counted->total_ns);
+	function->self_error_ns = error_of(error->self, counted->self_ns);
 	function->raw_total_ns = counted->raw_total_ns;
 	function->min_ns = counted->min_ns;
 	function->max_ns = counted->max_ns;
@@ -155,7 +184,8 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	drain_stands(drained, at, function);
 	function->lines_measured = planned->lines;
 	function->inlined_copies = planned->inlined_copies;
-	drain_counts(function, &drained->sums[id]);
+	drain_counts(
+	    function, &drained->all->sums.functions[id], &drained->all->uncertainty.functions[id]);
 	counters_off_cpu_function(counters, id, &off_cpu);
 	function->blocked_ns = off_cpu.blocked_ns;
 	function->waiting_ns = off_cpu.waiting_ns;
@@ -181,7 +211,10 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 	struct profile_function *function =
 	    &profile->functions.items[drained->first_function + planned->function];
 	struct off_cpu_counters off_cpu;
-	struct line_counters counted;
+	const uint32_t id = drained->part->place.lines + at;
+	const struct line_counters *counted = &drained->all->lines[id];
+	const struct time_error *error = &drained->all->uncertainty.lines[id];
+	const int64_t self_ns = counted->total_ns - counted->inner_ns;
 	struct profile_line line = {
 	    .file = profile_intern(profile, planned->file),
 	    .line = planned->line,
@@ -190,13 +223,14 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 	    .timing = planned->shared ? PROFILE_TIMING_SHARED : PROFILE_TIMING_OWN,
 	};
 
-	counters_line(drained->input->counters, drained->part->place.lines + at, &counted);
-	drained->lines[planned->function].total_ns += counted.total_ns;
-	drained->lines[planned->function].self_ns += counted.total_ns - counted.inner_ns;
-	line.total_ns = not_negative(counted.total_ns);
-	line.self_ns = not_negative(counted.total_ns - counted.inner_ns);
-	line.max_ns = counted.max_ns;
-	counters_off_cpu_line(drained->input->counters, drained->part->place.lines + at, &off_cpu);
+	drained->lines[planned->function].total_ns += counted->total_ns;
+	drained->lines[planned->function].self_ns += self_ns;
+	line.total_ns = not_negative(counted->total_ns);
+	line.self_ns = not_negative(self_ns);
+	line.error_ns = error_of(error->total, counted->total_ns);
+	line.self_error_ns = error_of(error->self, self_ns);
+	line.max_ns = counted->max_ns;
+	counters_off_cpu_line(drained->input->counters, id, &off_cpu);
 	line.blocked_ns = off_cpu.blocked_ns;
 	line.waiting_ns = off_cpu.waiting_ns;
 	return line.file && ARRAY_APPEND(&function->lines, line) == 0 ? 0 : -ENOMEM;
@@ -205,28 +239,31 @@ static int drain_line(const struct drained_part *drained, uint32_t at, uint64_t 
 static int drain_lines(const struct drained_part *drained, struct profile *profile)
 {
 	const struct plan *plan = drained->plan;
-	CLEANUP_FREE uint64_t *sites = calloc(plan->sites.count + 1, sizeof(*sites));
 	CLEANUP_FREE uint64_t *lines = calloc(plan->lines.count + 1, sizeof(*lines));
 	CLEANUP_FREE bool *uncounted = calloc(plan->lines.count + 1, sizeof(*uncounted));
 	int error = 0;
 
-	if (!sites || !lines || !uncounted)
+	if (!lines || !uncounted)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < plan->sites.count; i++)
-		sites[i] =
-		    counters_site_hits(drained->input->counters, drained->part->place.sites + i);
-	plan_count_lines(plan, sites, lines);
+	plan_count_lines(plan, drained->all->site_hits + drained->part->place.sites, lines);
 	mark_uncounted_lines(drained, uncounted);
 	for (uint32_t i = 0; i < plan->lines.count && !error; i++)
 		error = drain_line(drained, i, lines[i], uncounted[i], profile);
 	return error;
 }
 
-/* Calibration errs both ways: what lines below zero lack, those above have too much. */
-static void scale(int64_t *ns, int64_t sum, int64_t positive)
+/*
+ * Calibration errs both ways: what lines below zero lack, those above have too much. Or it errs one
+ * way, and then they lack it too: the error claimed is larger by what was taken.
+ */
+static void scale(int64_t *ns, uint64_t *error_ns, int64_t sum, int64_t positive)
 {
-	if (positive > not_negative(sum))
-		*ns = (int64_t)((double)*ns * (double)not_negative(sum) / (double)positive);
+	const int64_t before = *ns;
+
+	if (positive <= not_negative(sum))
+		return;
+	*ns = (int64_t)((double)before * (double)not_negative(sum) / (double)positive);
+	*error_ns += (uint64_t)(before - *ns);
 }
 
 static void even_out_lines(const struct drained_part *drained, struct profile *profile)
@@ -244,8 +281,8 @@ static void even_out_lines(const struct drained_part *drained, struct profile *p
 			positive_ns += line->self_ns;
 		}
 		ARRAY_FOREACH (line, &function->lines) {
-			scale(&line->total_ns, sums->total_ns, total_ns);
-			scale(&line->self_ns, self_ns, positive_ns);
+			scale(&line->total_ns, &line->error_ns, sums->total_ns, total_ns);
+			scale(&line->self_ns, &line->self_error_ns, self_ns, positive_ns);
 		}
 	}
 }
@@ -340,6 +377,9 @@ static void drain_cost(
 		cost->hits += hits;
 		cost->overhead_ns += hits * costs_ns(input->costs, class);
 	}
+	cost->emulated_error_ns = (double)costs_error_ns(input->costs, COST_EMULATED);
+	cost->stepped_error_ns = (double)costs_error_ns(input->costs, COST_STEPPED);
+	cost->return_error_ns = (double)costs_error_ns(input->costs, COST_RETURN);
 	cost->emulated_ns = (double)costs_ns(input->costs, COST_EMULATED);
 	cost->stepped_ns = (double)costs_ns(input->costs, COST_STEPPED);
 	cost->return_ns = (double)costs_ns(input->costs, COST_RETURN);
@@ -350,7 +390,55 @@ static void drain_cost(
 	profile->losses[LOSS_MISSED] += input->missed;
 }
 
-static int drain_part(const struct drain_input *input, const struct function_sums_all *sums,
+static double line_share(const struct part *part, const struct counters *counters, uint32_t at)
+{
+	struct function_stands stands;
+
+	part_stands(part, counters, at, &stands);
+	return stands.calls.stood_ns > stands.lines.stood_ns
+		   ? (double)stands.lines.stood_ns / (double)stands.calls.stood_ns
+		   : 1;
+}
+
+static void find_line_shares(const struct drain_input *input, struct drained *drained)
+{
+	for (size_t i = 0; i < input->part_count; i++) {
+		const struct part *part = input->parts[i];
+
+		for (uint32_t at = 0; at < part->plan->functions.count; at++)
+			drained->line_shares[part->place.functions + at] =
+			    line_share(part, input->counters, at);
+	}
+}
+
+static int drain_tables(const struct drain_input *input, struct drained *drained)
+{
+	const struct uncertainty_input wanted = {
+	    .costs = input->costs,
+	    .sites = input->counters->sites,
+	    .site_hits = drained->site_hits = calloc(input->sites + 1, sizeof(uint64_t)),
+	    .site_count = input->sites,
+	    .functions = input->counters->functions,
+	    .sums = &drained->sums,
+	    .lines = drained->lines = calloc(input->lines + 1, sizeof(struct line_counters)),
+	    .line_count = input->lines,
+	    .line_shares = drained->line_shares = calloc(input->functions + 1, sizeof(double)),
+	};
+	int error = drained->site_hits && drained->lines && drained->line_shares ? 0 : -ENOMEM;
+
+	if (!error)
+		error = function_sums_read(
+		    input->counters, input->functions, input->sites, &drained->sums);
+	if (!error)
+		find_line_shares(input, drained);
+	for (uint32_t at = 0; at < input->sites && !error; at++)
+		drained->site_hits[at] = counters_site_hits(input->counters, at);
+	for (uint32_t at = 0; at < input->lines && !error; at++)
+		counters_line(input->counters, at, &drained->lines[at]);
+	return error ? error : uncertainty_find(&wanted, &drained->uncertainty);
+}
+
+static int drain_part(const struct drain_input *input, const struct drained *all,
     const struct part *part, uint32_t *functions, struct profile *profile)
 {
 	const struct plan *plan = part->plan;
@@ -358,7 +446,7 @@ static int drain_part(const struct drain_input *input, const struct function_sum
 	CLEANUP_FREE struct line_sums *lines = calloc(plan->functions.count + 1, sizeof(*lines));
 	const struct drained_part drained = {
 	    .input = input,
-	    .sums = sums->functions,
+	    .all = all,
 	    .part = part,
 	    .plan = plan,
 	    .first_function = (uint32_t)profile->functions.count,
@@ -379,13 +467,13 @@ static int drain_part(const struct drain_input *input, const struct function_sum
 }
 
 static int drain_parts(
-    const struct drain_input *input, struct function_sums_all *sums, struct profile *profile)
+    const struct drain_input *input, const struct drained *all, struct profile *profile)
 {
 	const uint32_t count = input->functions;
 	CLEANUP_FREE uint32_t *functions = malloc((count + 1) * sizeof(*functions));
 	const struct drain_edges_input edges = {
-	    .edges = sums->edges,
-	    .count = sums->edge_count,
+	    .edges = all->sums.edges,
+	    .count = all->sums.edge_count,
 	    .functions = functions,
 	    .function_count = count,
 	};
@@ -394,7 +482,7 @@ static int drain_parts(
 	for (uint32_t id = 0; id < count && !error; id++)
 		functions[id] = PROFILE_NO_FUNCTION;
 	for (size_t at = 0; at < input->part_count && !error; at++)
-		error = drain_part(input, sums, input->parts[at], functions, profile);
+		error = drain_part(input, all, input->parts[at], functions, profile);
 	return error ? error : drain_edges(&edges, profile);
 }
 
@@ -402,18 +490,18 @@ int drain_profile(
     const struct drain_input *input, struct profile **ret_profile, struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = profile_new();
-	CLEANUP(function_sums_free) struct function_sums_all sums = {0};
+	CLEANUP(drained_fini) struct drained all = {0};
 	int error = profile ? drain_host(input, profile) : -ENOMEM;
 
 	if (!error)
-		error = function_sums_read(input->counters, input->functions, input->sites, &sums);
+		error = drain_tables(input, &all);
 	if (!error)
-		error = drain_parts(input, &sums, profile);
+		error = drain_parts(input, &all, profile);
 	if (error)
 		return failure_set(
 		    failure, -error, "cannot read the kernel's counters: %s", strerror(-error));
 	sum_lines(profile);
-	drain_cost(input, sums.hits, profile);
+	drain_cost(input, all.sums.hits, profile);
 	profile_account(profile);
 	*ret_profile = TAKE(profile);
 	return 0;

@@ -16,7 +16,7 @@ struct drain_input {
 	const struct part *const *parts; /* in the order that their functions will have */
 	size_t part_count;
 	const struct counters *counters;
-	uint32_t functions, sites; /* the first ids, of all parts */
+	uint32_t functions, sites, lines; /* the first ids, of all parts */
 	const struct costs *costs;
 	uint64_t missed; /* hits that the kernel dropped */
 	int64_t started_ns;

@@ -62,6 +62,10 @@ static void fill_settings(const struct engine *engine)
 	}
 }
 
+/* The spread of what another process calibrated is not pinned: a part of the cost that is rarely
+ * exceeded. */
+#define ADOPTED_SPREAD 20
+
 static void read_settings(struct engine *engine)
 {
 	const volatile struct settings *settings = engine->kernel.settings;
@@ -69,6 +73,7 @@ static void read_settings(struct engine *engine)
 	for (int class = 0; class < COST_CLASSES; class ++) {
 		engine->costs.before_ns[class] = settings->cost_before_ns[class];
 		engine->costs.after_ns[class] = settings->cost_after_ns[class];
+		engine->costs.spread_ns[class] = costs_ns(&engine->costs, class) / ADOPTED_SPREAD;
 		engine->costs.known = engine->costs.known || engine->costs.after_ns[class];
 	}
 }
@@ -411,6 +416,7 @@ int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile
 	    .counters = &engine->counters,
 	    .functions = engine->fill.functions,
 	    .sites = engine->fill.sites,
+	    .lines = engine->fill.lines,
 	    .costs = &engine->costs,
 	    .missed = kernel_missed(&engine->kernel),
 	    .started_ns = engine->started_ns,
@@ -441,11 +447,15 @@ int engine_drain(struct engine *engine, struct profile **ret_profile, struct fai
 
 void engine_stop(struct engine *engine)
 {
+	const bool first = engine->activated_ns && !engine->stopped_ns;
+
 	if (engine->kernel.settings)
 		__atomic_store_n(&engine->kernel.settings->gate, 0, __ATOMIC_SEQ_CST);
-	if (engine->activated_ns && !engine->stopped_ns)
+	if (first)
 		engine->stopped_ns = clock_ns(CLOCK_MONOTONIC);
 	for (uint32_t part = 0; part < engine->parts.count; part++)
 		engine_detach_part(engine, part);
 	follow_close(engine);
+	if (first && engine->options.correct)
+		calibrate_again(engine->method, &engine->costs);
 }

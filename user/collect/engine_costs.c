@@ -6,7 +6,7 @@
 
 uint64_t engine_price_ns(const struct engine *engine, enum cost_class class)
 {
-	return engine->costs.before_ns[class] + engine->costs.after_ns[class];
+	return costs_ns(&engine->costs, class);
 }
 
 uint64_t engine_spent_ns(const struct engine *engine)

@@ -152,10 +152,26 @@ static int read_budget(const struct json_place *cost, struct profile_budget *bud
 	return 0;
 }
 
+static int read_per_hit(const struct json_place *cost, const char *key, double *ret_emulated,
+    double *ret_stepped, double *ret_return)
+{
+	struct json_place member;
+	int error;
+
+	if (!json_member(cost, key, &member))
+		return 0;
+	if ((error = json_expect(&member, json_type_object)) ||
+	    (error = json_get_real(&member, "emulated", 0, 1e12, ret_emulated)) ||
+	    (error = json_get_real(&member, "stepped", 0, 1e12, ret_stepped)) ||
+	    (error = json_get_real(&member, "return", 0, 1e12, ret_return)))
+		return error;
+	return 0;
+}
+
 static int read_cost(struct json_reader *reader, const struct json_place *document)
 {
 	struct profile_cost *cost = &reader->profile->cost;
-	struct json_place member, per_hit;
+	struct json_place member;
 	int error;
 
 	if (!json_member(document, "cost", &member))
@@ -168,12 +184,10 @@ static int read_cost(struct json_reader *reader, const struct json_place *docume
 	    (error = json_get_unsigned(&member, "cpu_samples", &cost->cpu_samples)) ||
 	    (error = read_budget(&member, &cost->budget)))
 		return error;
-	if (!json_member(&member, "per_hit_ns", &per_hit))
-		return 0;
-	if ((error = json_expect(&per_hit, json_type_object)) ||
-	    (error = json_get_real(&per_hit, "emulated", 0, 1e12, &cost->emulated_ns)) ||
-	    (error = json_get_real(&per_hit, "stepped", 0, 1e12, &cost->stepped_ns)) ||
-	    (error = json_get_real(&per_hit, "return", 0, 1e12, &cost->return_ns)))
+	if ((error = read_per_hit(
+		 &member, "per_hit_ns", &cost->emulated_ns, &cost->stepped_ns, &cost->return_ns)) ||
+	    (error = read_per_hit(&member, "per_hit_error_ns", &cost->emulated_error_ns,
+		 &cost->stepped_error_ns, &cost->return_error_ns)))
 		return error;
 	return 0;
 }

@@ -59,6 +59,8 @@ static int read_line(struct json_reader *reader, const struct json_place *elemen
 	    (error = json_get_unsigned(element, "hits", &line.hits)) ||
 	    (error = json_get_signed(element, "total_ns", -INT64_MAX, INT64_MAX, &line.total_ns)) ||
 	    (error = json_get_signed(element, "self_ns", -INT64_MAX, INT64_MAX, &line.self_ns)) ||
+	    (error = json_get_unsigned(element, "error_ns", &line.error_ns)) ||
+	    (error = json_get_unsigned(element, "self_error_ns", &line.self_error_ns)) ||
 	    (error = json_get_unsigned(element, "max_ns", &line.max_ns)) ||
 	    (error = json_get_unsigned(element, "cpu_samples", &line.cpu_samples)) ||
 	    (error = json_get_unsigned(element, "cpu_total_samples", &line.cpu_total_samples)) ||
@@ -168,6 +170,8 @@ static int read_function_numbers(
 		 element, "total_ns", -INT64_MAX, INT64_MAX, &function->total_ns)) ||
 	    (error = json_get_signed(
 		 element, "self_ns", -INT64_MAX, INT64_MAX, &function->self_ns)) ||
+	    (error = json_get_unsigned(element, "error_ns", &function->error_ns)) ||
+	    (error = json_get_unsigned(element, "self_error_ns", &function->self_error_ns)) ||
 	    (error = json_get_unsigned(element, "min_ns", &function->min_ns)) ||
 	    (error = json_get_unsigned(element, "max_ns", &function->max_ns)) ||
 	    (error = json_get_unsigned(element, "raw_total_ns", &function->raw_total_ns)) ||

@@ -54,6 +54,7 @@ struct profile_line {
 	uint32_t line;
 	uint64_t hits;
 	int64_t total_ns, self_ns;
+	uint64_t error_ns, self_error_ns; /* as those of functions */
 	uint64_t max_ns;
 	uint64_t cpu_samples;       /* taken in the line itself */
 	uint64_t cpu_total_samples; /* in what it called as well */
@@ -92,6 +93,9 @@ struct profile_function {
 	uint64_t primitive_calls; /* outermost of `calls`; below rate 1 in the timed ones' share */
 	uint64_t timed_calls;     /* only these have times */
 	int64_t total_ns, self_ns;
+	/* How far they may lie from the truth, by what was subtracted for the probes' cost; 0: not
+	 * known, or nothing was. */
+	uint64_t error_ns, self_error_ns;
 	uint64_t min_ns, max_ns;
 	uint64_t raw_total_ns;                   /* not corrected for the probes' cost */
 	uint64_t cpu_samples, cpu_total_samples; /* as those of lines */
@@ -137,7 +141,9 @@ struct profile_cost {
 	uint64_t hits;
 	uint64_t overhead_ns; /* hits times their calibrated cost */
 	double emulated_ns, stepped_ns,
-	    return_ns;           /* a hit's cost on this machine, 0: not measured */
+	    return_ns; /* a hit's cost on this machine, 0: not measured */
+	double emulated_error_ns, stepped_error_ns,
+	    return_error_ns;     /* and how far that may be off */
 	double share_of_cpu;     /* overhead / duration: 1.0 is one CPU */
 	uint64_t bystander_hits; /* in processes that were not targets */
 	uint64_t cpu_samples;    /* taken in the handling of probes */

@@ -159,6 +159,8 @@ static void add_line(struct profile_line *into, const struct profile_line *from)
 	into->hits = profile_sum(into->hits, from->hits);
 	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
+	into->error_ns = profile_sum(into->error_ns, from->error_ns);
+	into->self_error_ns = profile_sum(into->self_error_ns, from->self_error_ns);
 	into->cpu_samples = profile_sum(into->cpu_samples, from->cpu_samples);
 	into->cpu_total_samples = profile_sum(into->cpu_total_samples, from->cpu_total_samples);
 	into->blocked_ns = profile_sum(into->blocked_ns, from->blocked_ns);
@@ -249,6 +251,8 @@ static void add_numbers(
 	into->timed_calls = profile_sum(into->timed_calls, from->timed_calls);
 	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
 	into->self_ns = profile_sum_ns(into->self_ns, from->self_ns);
+	into->error_ns = profile_sum(into->error_ns, from->error_ns);
+	into->self_error_ns = profile_sum(into->self_error_ns, from->self_error_ns);
 	into->raw_total_ns = profile_sum(into->raw_total_ns, from->raw_total_ns);
 	into->cpu_samples = profile_sum(into->cpu_samples, samples_of(merge, from->cpu_samples));
 	into->cpu_total_samples =
@@ -399,6 +403,9 @@ static void merge_cost(const struct merge *merge)
 		cost->emulated_ns = more->emulated_ns;
 		cost->stepped_ns = more->stepped_ns;
 		cost->return_ns = more->return_ns;
+		cost->emulated_error_ns = more->emulated_error_ns;
+		cost->stepped_error_ns = more->stepped_error_ns;
+		cost->return_error_ns = more->return_error_ns;
 	}
 	cost->hits = profile_sum(cost->hits, more->hits);
 	cost->overhead_ns = profile_sum(cost->overhead_ns, more->overhead_ns);

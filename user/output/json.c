@@ -50,6 +50,8 @@ static void write_lines(struct json_stream *json, const struct profile_function 
 		json_unsigned(json, "hits", line->hits);
 		json_signed(json, "total_ns", line->total_ns);
 		json_signed(json, "self_ns", line->self_ns);
+		json_unsigned(json, "error_ns", line->error_ns);
+		json_unsigned(json, "self_error_ns", line->self_error_ns);
 		json_unsigned(json, "max_ns", line->max_ns);
 		json_unsigned(json, "cpu_samples", line->cpu_samples);
 		json_unsigned(json, "cpu_total_samples", line->cpu_total_samples);
@@ -102,6 +104,8 @@ static void write_times(struct json_stream *json, const struct profile_function 
 	json_unsigned(json, "timed_calls", function->timed_calls);
 	json_signed(json, "total_ns", function->total_ns);
 	json_signed(json, "self_ns", function->self_ns);
+	json_unsigned(json, "error_ns", function->error_ns);
+	json_unsigned(json, "self_error_ns", function->self_error_ns);
 	json_unsigned(json, "min_ns", function->min_ns);
 	json_unsigned(json, "max_ns", function->max_ns);
 	json_unsigned(json, "raw_total_ns", function->raw_total_ns);
@@ -263,6 +267,11 @@ static void write_cost(struct json_stream *json, const struct profile_cost *cost
 	json_real(json, "emulated", cost->emulated_ns);
 	json_real(json, "stepped", cost->stepped_ns);
 	json_real(json, "return", cost->return_ns);
+	json_close(json);
+	json_open(json, "per_hit_error_ns", '{', JSON_COMPACT);
+	json_real(json, "emulated", cost->emulated_error_ns);
+	json_real(json, "stepped", cost->stepped_error_ns);
+	json_real(json, "return", cost->return_error_ns);
 	json_close(json);
 	json_real(json, "share_of_cpu", cost->share_of_cpu);
 	json_unsigned(json, "bystander_hits", cost->bystander_hits);
