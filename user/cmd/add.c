@@ -59,6 +59,8 @@ static void write_request(const struct measure_options *options, FILE *stream)
 	json_close(&json);
 	json_text(&json, "exit", exit_names[options->exit]);
 	json_boolean(&json, "follow", options->follow);
+	if (options->cpu)
+		json_unsigned(&json, "cpu_hz", options->cpu_hz);
 	json_open(&json, "outputs", '[', JSON_COMPACT);
 	ARRAY_FOREACH (output, &options->outputs)
 		write_path(&json, NULL, *output);
@@ -91,6 +93,9 @@ static void print_reply(struct json_object *reply)
 	printf("probe %lld%s\n", (long long)control_number(probe, "id"),
 	    json_object_get_boolean(json_object_object_get(reply, "created")) ? ""
 									      : " stands already");
+	if (json_object_object_get_ex(json_object_object_get(probe, "request"), "cpu_hz", NULL))
+		printf("  samples CPU time of %lld processes\n",
+		    (long long)control_number(probe, "sampled"));
 	print_functions(json_object_object_get(reply, "functions"));
 	for (size_t at = 0; left && at < json_object_array_length(left); at++) {
 		fputs("  left out: ", stdout);

@@ -11,6 +11,7 @@ static void print_specs(struct json_object *request)
 {
 	struct json_object *specs = json_object_object_get(request, "specs");
 	size_t count = specs ? json_object_array_length(specs) : 0;
+	int64_t hz = control_number(request, "cpu_hz");
 
 	for (size_t at = 0; at < count; at++) {
 		struct json_object *spec = json_object_array_get_idx(specs, at);
@@ -20,7 +21,9 @@ static void print_specs(struct json_object *request)
 		    stdout);
 		text_print(stdout, control_text(spec, "text"), 60);
 	}
-	if (!count)
+	if (hz)
+		printf(" --cpu=%" PRId64, hz);
+	else if (!count)
 		fputs(" (marked functions)", stdout);
 }
 

@@ -198,9 +198,9 @@ static const struct measure_option {
     {0, "for", required_argument, OPTIONS_ADD, take_duration, "--for DURATION",
 	"remove the probe after this time: 500ms, 10s, 5m, 1h",
 	"a time such as 500ms, 10s, 5m or 1h"},
-    {0, "cpu", optional_argument, MEASURE, take_cpu, "--cpu[=HZ]",
+    {0, "cpu", optional_argument, ALL, take_cpu, "--cpu[=HZ]",
 	"sample on-CPU time by function and line, HZ times a second\n(999); on where neither -f "
-	"nor -l is given",
+	"nor -l is given, but for `add`",
 	"a frequency from 1 to 100000"},
     {0, "off-cpu", no_argument, MEASURE, take_off_cpu, "--off-cpu",
 	"split times of -f and -l into on a CPU, waiting for one, and\nblocked", NULL},
@@ -355,10 +355,11 @@ static int check_operands(const struct parser *parser, enum options_command comm
 	if (command == OPTIONS_ADD && !options->pids.count == !options->image)
 		return cmd_misused(
 		    parser->name, json, "needs processes (-p) or an image (--image), one of both");
-	if (command == OPTIONS_ADD && !options->specs.count == !options->marked)
+	if (command == OPTIONS_ADD &&
+	    !!options->specs.count + options->marked + (options->cpu && !options->specs.count) != 1)
 		return cmd_misused(parser->name, json,
-		    "needs functions (-f, -l) or those that the program marks (--marked), one of "
-		    "both");
+		    "needs functions (-f, -l), those that the program marks (--marked), or --cpu; "
+		    "of these only -f and -l go with --cpu");
 	if (command == OPTIONS_ADD && options->operand_count)
 		return cmd_misused(
 		    parser->name, json, "takes no argument '%s'", options->operands[0]);

@@ -25,6 +25,9 @@ static void print_status(struct json_object *reply)
 	    control_number(reply, "probes"), control_number(reply, "clients"),
 	    control_number(reply, "hits"),
 	    100 * json_object_get_double(json_object_object_get(reply, "share_of_cpu")));
+	if (control_number(reply, "sampling_hz"))
+		printf("%" PRId64 " samples of CPU time at %" PRId64 " Hz\n",
+		    control_number(reply, "cpu_samples"), control_number(reply, "sampling_hz"));
 	puts("Tables:");
 	print_table(reply, "functions", "functions_max");
 	print_table(reply, "sites", "sites_max");

@@ -31,6 +31,10 @@ struct sampled_users {
 	uint64_t device, inode;
 };
 
+struct forked {
+	pid_t parent, child;
+};
+
 struct cpu_sampler {
 	struct cpu_sampling_bpf *skeleton;
 	struct sample_tables *tables;
@@ -47,6 +51,7 @@ struct cpu_sampler {
 	bool overrun;        /* some news were lost */
 	pid_array changed;   /* sampled processes that may map other code now */
 	pid_array newcomers; /* processes that may have begun or ended to map a slot's file */
+	ARRAY(struct forked) forks;
 	time_t swept;
 };
 
@@ -88,27 +93,36 @@ static void visit_sampled(struct cpu_sampler *sampler,
 	}
 }
 
+/* Notes a process for the next look at the news. */
+static void note(struct cpu_sampler *sampler, pid_array *pids, pid_t pid)
+{
+	ARRAY_FOREACH (known, pids)
+		if (*known == pid)
+			return;
+	if (ARRAY_APPEND(pids, pid))
+		sampler->overrun = true;
+}
+
 static int add_slot(struct cpu_sampler *sampler, pid_t pid, uint32_t slot, struct failure *failure)
 {
-	int error = set_slots(sampler, pid, slots_of(sampler, pid) | 1ull << slot);
+	int error;
 
+	(void)address_spaces_refresh(&sampler->spaces, pid);
+	code_images_unwind(&sampler->tables->images);
+	error = set_slots(sampler, pid, slots_of(sampler, pid) | 1ull << slot);
 	if (error)
 		return failure_set(
 		    failure, -error, "cannot sample process %d: %s", (int)pid, strerror(-error));
-	(void)address_spaces_refresh(&sampler->spaces, pid);
+	note(sampler, &sampler->changed, pid); /* what it mapped meanwhile was no news */
 	return 0;
 }
 
 int cpu_sampler_add(
     struct cpu_sampler *sampler, uint32_t slot, pid_t pid, bool follow, struct failure *failure)
 {
-	int error;
-
 	if (follow)
 		sampler->skeleton->data_sampling->followed_slots |= 1ull << slot;
-	error = add_slot(sampler, pid, slot, failure);
-	code_images_unwind(&sampler->tables->images);
-	return error;
+	return add_slot(sampler, pid, slot, failure);
 }
 
 /* The slots of files that the process maps, and those that it has for another reason. */
@@ -120,9 +134,12 @@ static void update_newcomer(struct cpu_sampler *sampler, pid_t pid)
 		if (sampler->file_slots & 1ull << slot &&
 		    file_is_mapped(pid, sampler->users[slot].device, sampler->users[slot].inode))
 			wanted |= 1ull << slot;
-	if (wanted == slots || set_slots(sampler, pid, wanted) || !wanted)
+	if (wanted == slots)
 		return;
-	(void)address_spaces_refresh(&sampler->spaces, pid);
+	if (wanted)
+		(void)address_spaces_refresh(&sampler->spaces, pid);
+	(void)set_slots(sampler, pid, wanted);
+	note(sampler, &sampler->changed, pid);
 }
 
 int cpu_sampler_add_file(struct cpu_sampler *sampler, uint32_t slot, uint64_t device,
@@ -139,7 +156,6 @@ int cpu_sampler_add_file(struct cpu_sampler *sampler, uint32_t slot, uint64_t de
 		if (!error)
 			error = add_slot(sampler, *pid, slot, failure);
 	ARRAY_FREE(&pids);
-	code_images_unwind(&sampler->tables->images);
 	return error;
 }
 
@@ -173,15 +189,6 @@ size_t cpu_sampler_count(const struct cpu_sampler *sampler, uint32_t slot)
 
 /* ---- News about processes ---- */
 
-static void note(struct cpu_sampler *sampler, pid_array *pids, pid_t pid)
-{
-	ARRAY_FOREACH (known, pids)
-		if (*known == pid)
-			return;
-	if (ARRAY_APPEND(pids, pid))
-		sampler->overrun = true;
-}
-
 static void note_mapped(void *context, pid_t pid, uint64_t inode)
 {
 	struct cpu_sampler *sampler = context;
@@ -191,6 +198,15 @@ static void note_mapped(void *context, pid_t pid, uint64_t inode)
 			note(sampler, &sampler->newcomers, pid);
 	if (slots_of(sampler, pid))
 		note(sampler, &sampler->changed, pid);
+}
+
+/* A parent may be found to be sampled after it has forked. */
+static void note_forked(void *context, pid_t parent, pid_t child)
+{
+	struct cpu_sampler *sampler = context;
+
+	if (sampler->file_slots && ARRAY_APPEND(&sampler->forks, (struct forked){parent, child}))
+		sampler->overrun = true;
 }
 
 static void note_executed(void *context, pid_t pid)
@@ -219,6 +235,30 @@ static void note_lost(void *context)
 	struct cpu_sampler *sampler = context;
 
 	sampler->overrun = true;
+}
+
+static bool is_newcomer(const struct cpu_sampler *sampler, pid_t pid)
+{
+	ARRAY_FOREACH (known, &sampler->newcomers)
+		if (*known == pid)
+			return true;
+	return false;
+}
+
+static void update_newcomers(struct cpu_sampler *sampler)
+{
+	ARRAY_FOREACH (pid, &sampler->newcomers)
+		update_newcomer(sampler, *pid);
+	ARRAY_FOREACH (fork, &sampler->forks) {
+		if (!is_newcomer(sampler, fork->parent) &&
+		    !(slots_of(sampler, fork->parent) & sampler->file_slots))
+			continue;
+		if (slots_of(sampler, fork->child) & sampler->file_slots)
+			continue;
+		update_newcomer(sampler, fork->child);
+		note(sampler, &sampler->newcomers, fork->child);
+	}
+	sampler->newcomers.count = sampler->forks.count = 0;
 }
 
 static void refresh(struct cpu_sampler *sampler, pid_t pid, uint64_t slots, uint64_t unused)
@@ -270,9 +310,7 @@ static void sweep(struct cpu_sampler *sampler)
 void cpu_sampler_follow(struct cpu_sampler *sampler, int timeout_ms)
 {
 	process_news_take(sampler->news, timeout_ms);
-	ARRAY_FOREACH (pid, &sampler->newcomers)
-		update_newcomer(sampler, *pid);
-	sampler->newcomers.count = 0;
+	update_newcomers(sampler);
 	ARRAY_FOREACH (pid, &sampler->changed)
 		if (slots_of(sampler, *pid))
 			(void)address_spaces_refresh(&sampler->spaces, *pid);
@@ -414,6 +452,7 @@ int cpu_sampler_open(const struct cpu_sampler_options *options, struct cpu_sampl
 	CLEANUP(cpu_sampler_free_p) struct cpu_sampler *sampler = calloc(1, sizeof(*sampler));
 	struct process_news_handlers handlers = {
 	    .mapped = note_mapped,
+	    .forked = note_forked,
 	    .executed = note_executed,
 	    .ended = note_ended,
 	    .lost = note_lost,
@@ -499,5 +538,6 @@ void cpu_sampler_free(struct cpu_sampler *sampler)
 	address_spaces_fini(&sampler->spaces);
 	ARRAY_FREE(&sampler->changed);
 	ARRAY_FREE(&sampler->newcomers);
+	ARRAY_FREE(&sampler->forks);
 	free(sampler);
 }

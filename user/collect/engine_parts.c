@@ -496,8 +496,8 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 		part->account = engine->counters.sites[place->sites].account;
 	engine_part_name(part, name);
 	if (links && !is_full(part, &engine->counters))
-		error = -ENOENT; /* a budget had taken part of it away */
-	else if (links)
+		error = -ENOENT;             /* a budget had taken part of it away */
+	else if (links && plan->sites.count) /* without probes there are no pins */
 		error = attach_pins_open(engine->pins, name, links, &part->attachment, failure);
 	if (error || !links)
 		engine_detach_part(engine, *ret_part);

@@ -36,12 +36,18 @@ static int attach_set(struct engine *engine, struct part *part, enum part_set se
 	return 0;
 }
 
+/* Without probes there is nothing to pin, and the part's name is that of the next one. */
+static bool is_pinned(const struct engine *engine, const struct part *part)
+{
+	return engine->pins && part->plan->sites.count;
+}
+
 static void unpin(const struct engine *engine, const struct part *part)
 {
 	char name[PART_NAME_MAX];
 
 	engine_part_name(part, name);
-	if (engine->pins)
+	if (is_pinned(engine, part))
 		attach_pins_remove(engine->pins, name);
 }
 
@@ -50,7 +56,9 @@ static int pin(const struct engine *engine, const struct part *part, struct fail
 	char name[PART_NAME_MAX];
 
 	engine_part_name(part, name);
-	return engine->pins ? attach_pins_make(part->attachment, engine->pins, name, failure) : 0;
+	return is_pinned(engine, part)
+		   ? attach_pins_make(part->attachment, engine->pins, name, failure)
+		   : 0;
 }
 
 int engine_attach_steady(struct engine *engine, struct part *part, struct failure *failure)

@@ -16,7 +16,7 @@ struct process_news {
 	int map; /* of the rings' events */
 };
 
-/* Records of MMAP2, COMM and EXIT begin alike, see perf_event_open(2). */
+/* Records of MMAP2, COMM, FORK and EXIT begin alike, see perf_event_open(2). */
 struct record {
 	struct perf_event_header header;
 	uint32_t pid, tid;
@@ -29,11 +29,17 @@ struct mapping_record {
 	uint64_t inode;
 };
 
+struct fork_record {
+	struct perf_event_header header;
+	uint32_t pid, parent;
+};
+
 static enum bpf_perf_event_ret take(void *context, int cpu, struct perf_event_header *event)
 {
 	const struct process_news *news = context;
 	const struct process_news_handlers *handlers = &news->handlers;
 	const struct record *record = (const void *)event;
+	const struct fork_record *fork = (const void *)event;
 
 	(void)cpu;
 	if (event->type == PERF_RECORD_MMAP2)
@@ -41,6 +47,8 @@ static enum bpf_perf_event_ret take(void *context, int cpu, struct perf_event_he
 		    ((const struct mapping_record *)record)->inode);
 	else if (event->type == PERF_RECORD_COMM)
 		handlers->executed(handlers->context, (pid_t)record->pid);
+	else if (event->type == PERF_RECORD_FORK && fork->pid != fork->parent)
+		handlers->forked(handlers->context, (pid_t)fork->parent, (pid_t)fork->pid);
 	else if (event->type == PERF_RECORD_EXIT)
 		handlers->ended(handlers->context, (pid_t)record->pid);
 	else if (event->type == PERF_RECORD_LOST)
@@ -91,7 +99,11 @@ void process_news_free(struct process_news *news)
 
 void process_news_take(struct process_news *news, int timeout_ms)
 {
-	(void)perf_buffer__poll(news->rings, timeout_ms);
+	/* An event loop that was told has taken the rings' word for it already. */
+	if (timeout_ms)
+		(void)perf_buffer__poll(news->rings, timeout_ms);
+	else
+		(void)perf_buffer__consume(news->rings);
 }
 
 int process_news_fd(const struct process_news *news)

@@ -16,6 +16,7 @@ struct process_news;
 struct process_news_handlers {
 	/* It maps code of a file of this inode (0: of none) anew. */
 	void (*mapped)(void *context, pid_t pid, uint64_t inode);
+	void (*forked)(void *context, pid_t parent, pid_t child); /* processes, not threads */
 	void (*executed)(void *context, pid_t pid); /* another program, or got another name */
 	void (*ended)(void *context, pid_t pid);    /* or one of its threads */
 	void (*lost)(void *context);                /* some news did not fit */

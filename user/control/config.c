@@ -247,9 +247,20 @@ static int set_exit(struct reading *reading, const char *value)
 	return refuse(reading, "exit: '%s' is not auto, return or sites", value);
 }
 
+static int set_cpu(struct reading *reading, const char *value)
+{
+	uint64_t hz;
+
+	if (parse_integer(value, 1, REQUEST_HZ_MAX, &hz))
+		return refuse(
+		    reading, "cpu: '%s' is not a frequency from 1 to %d", value, REQUEST_HZ_MAX);
+	reading->request->cpu_hz = (uint32_t)hz;
+	return 1;
+}
+
 static int handle_probe(void *context, const char *section, const char *name, const char *value)
 {
-	static const char *const names[] = {"image", "function", "line", "rate", "exit"};
+	static const char *const names[] = {"image", "function", "line", "rate", "exit", "cpu"};
 	struct reading *reading = context;
 
 	if (strcmp(section, "probe") != 0)
@@ -265,6 +276,8 @@ static int handle_probe(void *context, const char *section, const char *name, co
 		return set_rate(reading, value);
 	if (!strcmp(name, "exit"))
 		return set_exit(reading, value);
+	if (!strcmp(name, "cpu"))
+		return set_cpu(reading, value);
 	return refuse_key(reading, name, names, ARRAY_SIZE(names));
 }
 

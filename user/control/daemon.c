@@ -20,6 +20,7 @@
 #include "control/daemon_files.h"
 #include "control/http.h"
 #include "control/methods.h"
+#include "control/sampling.h"
 #include "control/state.h"
 
 #define STATE_DIRECTORY "/var/lib/lprofd"
@@ -145,19 +146,29 @@ static struct engine_options engine_options_of(const struct daemon *daemon)
 	};
 }
 
-static void init_probes(struct daemon *daemon)
+static int init_probes(struct daemon *daemon, const struct state *state, struct failure *failure)
 {
+	const struct sampling_options sampling = {
+	    .engine = daemon->engine,
+	    .event = daemon->event,
+	    .pins = daemon->pins,
+	    .hz = state->sampling_hz,
+	};
 	struct features features;
 
+	if (sampling_new(&sampling, &daemon->sampling))
+		return failure_set(failure, ENOMEM, "out of memory");
 	features_detect(&features);
 	probes_init(&daemon->probes, &(struct probes_options){
 					 .engine = daemon->engine,
+					 .sampling = daemon->sampling,
 					 .kernel = features_plan_kernel(&features),
 					 .directory = daemon->state_directory,
 					 .save = save_state,
 					 .ended = write_outputs,
 					 .context = daemon,
 				     });
+	return 0;
 }
 
 /* What the state file says; a damaged one is put aside and counts as none. */
@@ -212,7 +223,9 @@ static bool adopt(struct daemon *daemon, struct state *state)
 		error = engine_adopt(&options, &daemon->engine, &failure);
 	if (!error) {
 		daemon->restarts = state->restarts + 1;
-		init_probes(daemon);
+		error = init_probes(daemon, state, &failure);
+	}
+	if (!error) {
 		engine_activate(daemon->engine);
 		error = state_adopt(state, &daemon->probes, &failure);
 	}
@@ -222,6 +235,7 @@ static bool adopt(struct daemon *daemon, struct state *state)
 		log_warning(
 		    "what is pinned in %s cannot be gone on with: %s", daemon->pins, failure.text);
 	probes_fini(&daemon->probes);
+	sampling_free(TAKE(daemon->sampling));
 	engine_free(TAKE(daemon->engine));
 	return false;
 }
@@ -252,7 +266,9 @@ static int load(struct daemon *daemon, struct state *state, struct failure *fail
 	if (error)
 		return error;
 	daemon_remove_plans(daemon);
-	init_probes(daemon);
+	error = init_probes(daemon, state, failure);
+	if (error)
+		return error;
 	engine_activate(daemon->engine);
 	state_renew(state, &daemon->probes);
 	return 0;
@@ -285,6 +301,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *context)
 	(void)now;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	(void)probes_tick(&daemon->probes, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec);
+	sampling_tick(daemon->sampling);
 	daemon_snapshot_if_due(daemon);
 	malloc_trim(0); /* what scrapes and plans took for a moment goes back */
 	engine_rest(daemon->engine);
@@ -424,6 +441,7 @@ static int finish(struct daemon *daemon)
 	int error;
 
 	(void)sd_notify(0, "STOPPING=1");
+	sampling_stop(daemon->sampling);
 	engine_stop(daemon->engine);
 	error = daemon_write_profile(daemon, &failure);
 	if (error) {
@@ -444,6 +462,7 @@ static void daemon_fini(struct daemon *daemon)
 	http_free(daemon->http);
 	metrics_marks_fini(&daemon->marks);
 	probes_fini(&daemon->probes);
+	sampling_free(daemon->sampling);
 	engine_free(daemon->engine);
 	sd_event_source_disable_unref(daemon->tick);
 	sd_event_unref(daemon->event);

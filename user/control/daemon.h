@@ -17,6 +17,7 @@
 #include "output/metrics_marks.h"
 
 struct http;
+struct sampling;
 
 struct daemon_options {
 	const char *config;          /* path; NULL: CONFIG_PATH */
@@ -37,6 +38,7 @@ struct daemon {
 	int lock, pins_lock;
 	sd_event *event;
 	struct engine *engine;
+	struct sampling *sampling;
 	struct probes probes;
 	struct server *server;
 	struct http *http;

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "control/json_document.h"
+#include "control/sampling.h"
 #include "output/output.h"
 
 #define PROBE_SIZE_MAX (1u << 20)
@@ -39,7 +40,7 @@ static void format_time(char *text, size_t size)
 static int write_all(struct daemon *daemon, const char *path, struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	int error = path ? engine_drain(daemon->engine, &profile, failure) : -ENOMEM;
+	int error = path ? sampling_drain(&daemon->probes, NULL, &profile, failure) : -ENOMEM;
 
 	return error ? failure_set(failure, -error, "out of memory")
 		     : output_write(profile, path, NULL, failure);
@@ -67,7 +68,7 @@ void daemon_write_outputs(struct daemon *daemon, const struct probe *probe)
 		return;
 	error = probes_select(&daemon->probes, 0, probe, &wanted, &failure);
 	if (!error)
-		error = engine_drain_parts(daemon->engine, wanted, &profile, &failure);
+		error = sampling_drain(&daemon->probes, wanted, &profile, &failure);
 	ARRAY_FOREACH (output, &probe->request.outputs) {
 		if (!error && !output_write(profile, *output, NULL, &failure)) {
 			log_probe(LOG_LEVEL_NOTE, probe->id, "wrote %s", *output);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "control/json_document.h"
+#include "control/sampling.h"
 #include "output/output.h"
 #include "output/report.h"
 
@@ -85,7 +86,7 @@ static int drain_active(
 		ARRAY_FOREACH (part, &(*probe)->parts)
 			if (!(*probe)->active)
 				wanted[part->number] = false;
-	return engine_drain_parts(daemon->engine, wanted, ret_profile, failure);
+	return sampling_drain(&daemon->probes, wanted, ret_profile, failure);
 }
 
 static void make_metrics(
@@ -144,7 +145,8 @@ static void make_profile(
 	format = output_format_for(name, &failure);
 	if (!format)
 		http_page_refuse(page, STATUS_BAD_REQUEST, failure.text);
-	else if (memory_text_init(&text) || engine_drain(daemon->engine, &profile, &failure) ||
+	else if (memory_text_init(&text) ||
+		 sampling_drain(&daemon->probes, NULL, &profile, &failure) ||
 		 format->write(profile, text.file, &plain, &failure))
 		http_page_refuse(page, STATUS_ERROR, "the profile cannot be written\n");
 	else
@@ -171,7 +173,7 @@ static void make_home(struct daemon *daemon, struct http_page *page)
 	const struct report_options options = {.public_sources = true};
 
 	if (memory_text_init(&text) || memory_text_init(&report) ||
-	    engine_drain(daemon->engine, &profile, NULL) ||
+	    sampling_drain(&daemon->probes, NULL, &profile, NULL) ||
 	    report_print(profile, report.file, &options) || memory_text_end(&report)) {
 		http_page_refuse(page, STATUS_ERROR, "the profile cannot be written\n");
 		return;

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "control/methods_reply.h"
 #include "control/protocol.h"
+#include "control/sampling.h"
 #include "output/output.h"
 #include "target/process.h"
 
@@ -224,7 +225,7 @@ static int drain(
 	CLEANUP_FREE bool *wanted = NULL;
 	int error = probes_select(&daemon->probes, user, NULL, &wanted, failure);
 
-	return error ? error : engine_drain_parts(daemon->engine, wanted, ret_profile, failure);
+	return error ? error : sampling_drain(&daemon->probes, wanted, ret_profile, failure);
 }
 
 static int do_collect(struct call *call, struct json_stream *json)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/sampling.h"
+
 #define FUNCTIONS_SHOWN 1000 /* and of what is left out */
 
 void reply_begin(struct json_stream *json, FILE *stream)
@@ -39,7 +41,7 @@ void reply_error(FILE *stream, const char *error, const struct failure *failure)
 void reply_probe(struct json_stream *json, const char *key, const struct probes *probes,
     const struct probe *probe)
 {
-	size_t functions = 0, sites = 0, builds = 0, targets = 0, all_refused = 0;
+	size_t functions = 0, sites = 0, builds = 0, targets = 0, all_refused = 0, sampled = 0;
 
 	ARRAY_FOREACH (part, &probe->parts) {
 		size_t links, refused;
@@ -51,6 +53,7 @@ void reply_probe(struct json_stream *json, const char *key, const struct probes 
 		builds++;
 		if (part->phase == PART_ATTACHED && !probe->request.image)
 			targets += engine_part_targets(probes->options.engine, part->number);
+		sampled += sampling_targets(probes->options.sampling, part);
 	}
 	json_open(json, key, '{', JSON_COMPACT);
 	json_unsigned(json, "id", probe->id);
@@ -65,6 +68,7 @@ void reply_probe(struct json_stream *json, const char *key, const struct probes 
 	json_unsigned(json, "sites", sites);
 	json_unsigned(json, "refused", all_refused);
 	json_unsigned(json, "targets", targets);
+	json_unsigned(json, "sampled", sampled);
 	json_close(json);
 }
 
@@ -156,6 +160,15 @@ static void write_losses(struct json_stream *json, const struct profile *profile
 	json_close(json);
 }
 
+static uint64_t count_samples(const struct profile *profile)
+{
+	uint64_t samples = 0;
+
+	ARRAY_FOREACH (function, &profile->functions)
+		samples += function->cpu_samples;
+	return samples;
+}
+
 void reply_status(
     struct json_stream *json, const struct daemon *daemon, const struct profile *profile)
 {
@@ -177,6 +190,8 @@ void reply_status(
 	json_unsigned(json, "hits", profile->cost.hits);
 	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);
 	json_real(json, "share_of_cpu", profile->cost.share_of_cpu);
+	json_unsigned(json, "sampling_hz", sampling_hz(daemon->sampling));
+	json_unsigned(json, "cpu_samples", count_samples(profile));
 	write_losses(json, profile);
 }
 

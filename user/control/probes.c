@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "control/probes_plan.h"
+#include "control/sampling.h"
 
 #define BUILDS_MAX 4 /* of one image attached at once: older ones end */
 
@@ -140,13 +141,16 @@ static int place_part(struct probes *probes, const struct probe *probe,
 	struct engine *engine = probes->options.engine;
 	int error;
 
-	if (take_ended_part(probes, probe, prepared->hash, ret_part)) {
+	/* Plans without probes are all the same, and say nothing of whom they are. */
+	if (prepared->plan->sites.count &&
+	    take_ended_part(probes, probe, prepared->hash, ret_part)) {
 		for (size_t at = 0; at < ret_part->plan->images.count; at++)
 			ret_part->plan->images.items[at].fd = prepared->plan->images.items[at].fd;
 		engine_show_part(engine, ret_part->number, true);
 		return engine_revive(engine, ret_part->number, &options, failure);
 	}
-	*ret_part = (struct probe_part){.hash = prepared->hash, .file = probes->next_file++};
+	*ret_part = (struct probe_part){
+	    .slot = NO_SLOT, .hash = prepared->hash, .file = probes->next_file++};
 	error = store_plan(probes, prepared, ret_part->file, failure);
 	if (!error)
 		error = engine_add(engine, prepared->plan, &options, &ret_part->number, failure);
@@ -176,6 +180,7 @@ static void forget_descriptors(const struct plan *plan)
 
 static void end_part(struct probes *probes, struct probe_part *part)
 {
+	sampling_end(probes->options.sampling, part);
 	if (part->phase != PART_ENDED)
 		engine_detach_part(probes->options.engine, part->number);
 	part->phase = PART_ENDED;
@@ -189,11 +194,15 @@ static int attach_part(
 	int error;
 
 	part->phase = PART_ATTACHING;
-	error = save(probes, failure);
+	error = sampling_claim(probes->options.sampling, &probe->request, part, failure);
+	if (!error)
+		error = save(probes, failure);
 	if (!error)
 		error = add_targets(probes, probe, part->number, failure);
 	if (!error)
 		error = engine_attach_part(probes->options.engine, part->number, failure);
+	if (!error)
+		error = sampling_begin(probes->options.sampling, &probe->request, part, failure);
 	if (error) {
 		end_part(probes, part);
 		return error;
@@ -206,8 +215,10 @@ int probes_attach(struct probes *probes, struct probe *probe, struct failure *fa
 {
 	struct prepared_plan prepared CLEANUP(prepared_plan_fini) = {0};
 	struct probe_part part = {0};
-	int error = prepared_plan_open(probes, &probe->request, &prepared, failure);
+	int error = sampling_check(probes->options.sampling, &probe->request, failure);
 
+	if (!error)
+		error = prepared_plan_open(probes, &probe->request, &prepared, failure);
 	if (!error)
 		error = prepared_plan_check(probes, &prepared, &probe->request, probe, failure);
 	if (!error && ARRAY_RESERVE(&probe->parts, 1))
@@ -315,6 +326,7 @@ int probes_remove(struct probes *probes, struct probe *probe, struct failure *fa
 
 int probes_reset(struct probes *probes, uid_t user, struct failure *failure)
 {
+	uint64_t slots = 0, ended = 0;
 	int error = 0;
 
 	ARRAY_FOREACH (each, &probes->all) {
@@ -323,13 +335,20 @@ int probes_reset(struct probes *probes, uid_t user, struct failure *failure)
 		if (user && probe->user != user)
 			continue;
 		ARRAY_FOREACH (part, &probe->parts) {
-			if (part->phase == PART_ENDED)
+			if (part->slot != NO_SLOT)
+				slots |= 1ull << part->slot;
+			if (part->phase == PART_ENDED) {
 				engine_show_part(probes->options.engine, part->number, false);
+				ended |= part->slot == NO_SLOT ? 0 : 1ull << part->slot;
+				part->slot = NO_SLOT;
+			}
 			if (!error)
 				error = engine_reset_part(
 				    probes->options.engine, part->number, failure);
 		}
 	}
+	if (!error)
+		error = sampling_reset(probes->options.sampling, slots, ended, failure);
 	return error ? error : save(probes, failure);
 }
 

@@ -30,8 +30,11 @@ enum part_phase {
 	PART_ENDED,
 };
 
+#define NO_SLOT UINT32_MAX
+
 struct probe_part {
 	uint32_t number; /* in the engine */
+	uint32_t slot;   /* of its samples, NO_SLOT: it has none */
 	struct plan *plan;
 	uint64_t hash; /* of the plan's text, which is stored under this name and `file` */
 	uint64_t file;
@@ -50,8 +53,11 @@ struct probe {
 	struct file_identity refused; /* which build that was */
 };
 
+struct sampling;
+
 struct probes_options {
 	struct engine *engine;
+	struct sampling *sampling;
 	struct plan_kernel kernel;
 	const char *directory; /* where plans are stored */
 	/* Makes the present state durable; called before and after the kernel is changed. */

@@ -31,7 +31,8 @@ static int plan_request(const struct probes *probes, const struct probe_request 
 	    .specs = request->specs.items,
 	    .spec_count = request->specs.count,
 	    .exit = request->exit,
-	    .marked = true,
+	    .marked = !request->cpu_hz,
+	    .sampled = request->cpu_hz,
 	    /* Of images that come later nobody is asked: exits are seen at exit sites. */
 	    .foreign = true,
 	};
@@ -46,11 +47,14 @@ static int plan_request(const struct probes *probes, const struct probe_request 
 static int identify(
     const struct probe_request *request, struct prepared_plan *prepared, struct failure *failure)
 {
+	const struct plan *plan = prepared->target->plan;
 	struct stat status;
+	int fd;
 
 	if (!request->image)
 		return 0;
-	if (fstat(prepared->target->plan->images.items[0].fd, &status) < 0)
+	fd = plan->images.count ? plan->images.items[0].fd : -1; /* unopened without specs */
+	if (fd >= 0 ? fstat(fd, &status) < 0 : stat(request->image, &status) < 0)
 		return failure_set(failure, errno, "cannot look at %s", request->image);
 	file_identity_from(&status, &prepared->identity);
 	return 0;

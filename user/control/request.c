@@ -113,6 +113,7 @@ static int read_image(struct probe_request *request, const struct json_place *ob
 int request_read(const struct json_place *object, struct probe_request *ret_request)
 {
 	unsigned exit = PLAN_EXIT_AUTO;
+	int64_t cpu_hz = 0;
 	int error;
 
 	*ret_request = (struct probe_request){.follow = true};
@@ -122,9 +123,11 @@ int request_read(const struct json_place *object, struct probe_request *ret_requ
 	    (error = read_image(ret_request, object)) ||
 	    (error = json_get_name(object, "exit", exit_names, ARRAY_SIZE(exit_names), &exit)) ||
 	    (error = json_get_bool(object, "follow", &ret_request->follow)) ||
+	    (error = json_get_signed(object, "cpu_hz", 0, REQUEST_HZ_MAX, &cpu_hz)) ||
 	    (error = json_get_unsigned(object, "for_ns", &ret_request->for_ns)))
 		return error;
 	ret_request->exit = (enum plan_exit)exit;
+	ret_request->cpu_hz = (uint32_t)cpu_hz;
 	if (!ret_request->image == !ret_request->pids.count)
 		return json_refuse(object, "must name processes or an image, one of both");
 	return 0;
@@ -157,6 +160,8 @@ void request_write(const struct probe_request *request, struct json_stream *json
 	}
 	json_text(json, "exit", exit_names[request->exit]);
 	json_boolean(json, "follow", request->follow);
+	if (request->cpu_hz)
+		json_unsigned(json, "cpu_hz", request->cpu_hz);
 	json_open(json, "outputs", '[', JSON_COMPACT);
 	ARRAY_FOREACH (output, &request->outputs)
 		json_text(json, NULL, *output);
@@ -188,7 +193,8 @@ static bool has_pid(const struct probe_request *request, pid_t pid)
 bool request_equal(const struct probe_request *a, const struct probe_request *b)
 {
 	if (a->specs.count != b->specs.count || a->pids.count != b->pids.count ||
-	    !a->image != !b->image || a->exit != b->exit || a->follow != b->follow)
+	    !a->image != !b->image || a->exit != b->exit || a->follow != b->follow ||
+	    a->cpu_hz != b->cpu_hz)
 		return false;
 	if (a->image && strcmp(a->image, b->image) != 0)
 		return false;

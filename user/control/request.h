@@ -3,7 +3,7 @@
  * What is asked to be probed, as it stands in the parameters of Add, in the state file and in
  *lists:
  *	{"specs": [{"text", "lines", "rate"}], "image" or "pids": [], "exit": "auto", "follow":
- *true, "outputs": [PATH], "for_ns": N}
+ *true, "cpu_hz": N, "outputs": [PATH], "for_ns": N}
  */
 #ifndef LPROF_CONTROL_REQUEST_H
 #define LPROF_CONTROL_REQUEST_H
@@ -22,6 +22,7 @@
 #define REQUEST_PIDS_MAX    256
 #define REQUEST_OUTPUTS_MAX 8
 #define REQUEST_TEXT_MAX    4096
+#define REQUEST_HZ_MAX      100000
 
 struct probe_request {
 	ARRAY(struct spec_request) specs; /* texts are owned */
@@ -29,6 +30,8 @@ struct probe_request {
 	char *image; /* NULL: of the pids */
 	enum plan_exit exit;
 	bool follow;
+	uint32_t
+	    cpu_hz; /* samples a second of CPU time, 0: none; without specs there is only that */
 	ARRAY(char *) outputs;
 	uint64_t for_ns; /* the probe goes away after this time, 0: never */
 };

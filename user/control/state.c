@@ -7,6 +7,8 @@
 
 #include "base/files.h"
 #include "control/json_document.h"
+#include "control/sampling.h"
+#include "cpu_wire.h"
 
 #define STATE_VERSION 1
 #define TABLE_MAX     INT32_MAX
@@ -29,6 +31,8 @@ static void write_part(
 	json_unsigned(json, "lines", place.lines);
 	json_unsigned(json, "scope", place.scope);
 	json_unsigned(json, "links", part->phase == PART_ATTACHED ? links : 0);
+	if (part->slot != NO_SLOT)
+		json_unsigned(json, "slot", part->slot);
 	json_text(json, "phase", phase_names[part->phase]);
 	json_boolean(json, "shown", engine_part_shown(engine, part->number));
 	json_signed(json, "hash", (int64_t)(part->hash >> 1)); /* numbers are signed in JSON */
@@ -79,6 +83,7 @@ static void write_state(const struct state_input *input, FILE *stream)
 	json_unsigned(&json, "restarts", input->restarts);
 	json_unsigned(&json, "next_id", probes->next_id);
 	json_unsigned(&json, "next_file", probes->next_file);
+	json_unsigned(&json, "sampling_hz", sampling_hz(probes->options.sampling));
 	json_open(&json, "targets", '[', JSON_ROWS);
 	engine_visit_targets(engine, write_target, &json);
 	json_close(&json);
@@ -148,6 +153,7 @@ static int read_part(const struct json_place *element, void *context)
 {
 	struct stored_probe *probe = context;
 	struct stored_part part = {.shown = true};
+	int64_t slot = NO_SLOT;
 	unsigned phase = PART_ENDED;
 	int error;
 
@@ -156,6 +162,7 @@ static int read_part(const struct json_place *element, void *context)
 	    (error = read_base(element, "lines", &part.place.lines)) ||
 	    (error = json_get_u32(element, "scope", &part.place.scope)) ||
 	    (error = json_get_unsigned(element, "links", &part.links)) ||
+	    (error = json_get_signed(element, "slot", 0, SAMPLING_SLOTS - 1, &slot)) ||
 	    (error = json_get_unsigned(element, "hash", &part.hash)) ||
 	    (error = json_get_unsigned(element, "file", &part.file)) ||
 	    (error = json_get_bool(element, "shown", &part.shown)) ||
@@ -170,6 +177,7 @@ static int read_part(const struct json_place *element, void *context)
 	if (part.links > TABLE_MAX)
 		return json_refuse(element, "has too many links");
 	part.phase = (enum part_phase)phase;
+	part.slot = (uint32_t)slot;
 	return ARRAY_APPEND(&probe->parts, part) ? no_memory(element) : 0;
 }
 
@@ -224,7 +232,7 @@ static int read_target(const struct json_place *element, void *context)
 static int read_document(const struct json_place *document, struct state *state)
 {
 	const char *boot = "";
-	int64_t version = 0;
+	int64_t version = 0, hz = 0;
 	int error = json_expect(document, json_type_object);
 
 	if (error || (error = json_get_signed(document, "version", 0, INT32_MAX, &version)))
@@ -237,9 +245,11 @@ static int read_document(const struct json_place *document, struct state *state)
 	    (error = json_get_unsigned(document, "restarts", &state->restarts)) ||
 	    (error = json_get_unsigned(document, "next_id", &state->next_id)) ||
 	    (error = json_get_unsigned(document, "next_file", &state->next_file)) ||
+	    (error = json_get_signed(document, "sampling_hz", 0, REQUEST_HZ_MAX, &hz)) ||
 	    (error = read_list(document, "targets", read_target, state)) ||
 	    (error = read_list(document, "probes", read_probe, state)))
 		return error;
+	state->sampling_hz = (uint32_t)hz;
 	snprintf(state->boot, sizeof(state->boot), "%s", boot);
 	return 0;
 }

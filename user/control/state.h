@@ -3,10 +3,11 @@
  * The state file: which probes are wanted, and where their parts are in the pinned tables.
  *
  *	{"version": 1, "boot": BOOT_ID, "started_ns", "restarts", "next_id", "next_file",
+ *	 "sampling_hz",
  *	 "targets": [{"pid", "command"}],
  *	 "probes": [{"id", "user", "active", "ends_ns", "request": {...},
- *		     "parts": [{"functions", "sites", "lines", "scope", "links", "phase", "shown",
- *				"hash", "file", "device", "inode", "size", "changed_ns"}]}]}
+ *		     "parts": [{"functions", "sites", "lines", "scope", "links", "slot", "phase",
+ *"shown", "hash", "file", "device", "inode", "size", "changed_ns"}]}]}
  *
  * It is written before and after each change of the kernel's side, so that a daemon killed at any
  * moment is followed by one that knows what may stand.
@@ -23,6 +24,7 @@
 struct stored_part {
 	struct engine_place place;
 	uint64_t links, hash, file;
+	uint32_t slot;
 	bool shown;
 	enum part_phase phase;
 	struct file_identity identity;
@@ -45,6 +47,7 @@ struct state {
 	char boot[BOOT_ID_MAX];
 	int64_t started_ns;
 	uint64_t restarts, next_id, next_file;
+	uint32_t sampling_hz;
 	ARRAY(struct stored_probe) probes;
 	ARRAY(struct stored_target) targets;
 };

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "control/plan_store.h"
+#include "control/sampling.h"
 #include "control/state.h"
 
 static int read_plan(const struct probes *probes, const struct stored_part *part,
@@ -30,19 +31,24 @@ static int adopt_part(struct probes *probes, struct probe *probe, const struct s
     struct failure *failure)
 {
 	CLEANUP(plan_free_p) struct plan *plan = NULL;
-	struct probe_part part = {.hash = stored->hash << 1,
+	struct probe_part part = {.slot = stored->slot,
+	    .hash = stored->hash << 1,
 	    .file = stored->file,
 	    .phase = stored->phase,
 	    .identity = stored->identity};
 	int error = read_plan(probes, stored, &plan, failure);
+	size_t links;
 
 	if (error || ARRAY_RESERVE(&probe->parts, 1))
 		return error ? error : failure_set(failure, ENOMEM, "out of memory");
-	error = engine_adopt_part(probes->options.engine, plan, &stored->place,
-	    stored->phase == PART_ATTACHED ? stored->links : 0, &part.number, failure);
+	/* A plan without probes has no links, and stands all the same. */
+	links = stored->phase != PART_ATTACHED ? 0 : plan->sites.count ? stored->links : 1;
+	error = engine_adopt_part(
+	    probes->options.engine, plan, &stored->place, links, &part.number, failure);
 	if (error && error != -ENOENT)
 		return error;
 	part.plan = TAKE(plan);
+	sampling_adopt(probes->options.sampling, &part);
 	engine_show_part(probes->options.engine, part.number, stored->shown);
 	if (error || stored->phase == PART_ATTACHING)
 		part.phase = PART_ENDED;
@@ -73,11 +79,30 @@ static bool is_attached(const struct probe *probe)
 	return false;
 }
 
+/* Its targets are those that the kernel has followed meanwhile. */
+static void sample_again(struct probes *probes, struct probe *probe)
+{
+	struct failure failure = {0};
+
+	ARRAY_FOREACH (part, &probe->parts)
+		if (part->phase == PART_ATTACHED &&
+		    sampling_begin(probes->options.sampling, &probe->request, part, &failure)) {
+			log_probe(LOG_LEVEL_WARNING, probe->id, "is not sampled: %s", failure.text);
+			failure_clear(&failure);
+		}
+}
+
 static void attach_again(struct probes *probes, struct probe *probe)
 {
 	struct failure failure = {0};
 
-	if (!probe->active || is_attached(probe) || !probes_attach(probes, probe, &failure))
+	if (!probe->active)
+		return;
+	if (is_attached(probe)) {
+		sample_again(probes, probe);
+		return;
+	}
+	if (!probes_attach(probes, probe, &failure))
 		return;
 	log_probe(LOG_LEVEL_WARNING, probe->id, "cannot be set again: %s", failure.text);
 	probe->active = false;
@@ -112,6 +137,7 @@ int state_adopt(struct state *state, struct probes *probes, struct failure *fail
 	}
 	for (size_t at = 0; at < probes->all.count && !error; at++)
 		attach_again(probes, probes->all.items[at]);
+	sampling_settle(probes->options.sampling);
 	return error;
 }
 
