@@ -17,7 +17,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define BREAKPOINT      0xcc
 #define INSTRUCTION_MAX 15
 #define LATE_NS         1200 /* that the kernel takes to leave a probe, beyond what was calibrated */
-#define INT64_MAX       0x7fffffffffffffffll
+#define NO_HIT          0x7fffffffffffffffll
 #define USER_MODE       3 /* privilege level in the code segment's selector */
 
 volatile __u32 gate SEC(".data.sampling");           /* 0: samples are ignored */
@@ -165,7 +165,7 @@ static __always_inline __s64 since_hit(struct task_struct *task, __u64 until)
 	const struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
 	if (!thread || !thread->cost)
-		return INT64_MAX;
+		return NO_HIT;
 	return (__s64)(until - thread->cost - thread->now);
 }
 

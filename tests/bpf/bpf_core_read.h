@@ -5,6 +5,8 @@
 
 #define preserve_access_index /* as an attribute, it means something to the BPF target only */
 
+#define bpf_core_field_exists(field) true
+
 #define CORE_READ_1(source, a)         ((source)->a)
 #define CORE_READ_2(source, a, b)      ((source)->a->b)
 #define CORE_READ_PICK(_1, _2, c, ...) c

@@ -6,9 +6,10 @@
 #ifndef LPROF_TESTS_BPF_HELPERS_H
 #define LPROF_TESTS_BPF_HELPERS_H
 
-#define __uint(name, value)   int(*name)[value]
-#define __type(name, type_of) __typeof__(type_of) *name
-#define SEC(name)             __attribute__((unused))
+#define __uint(name, value)    int(*name)[value]
+#define __type(name, type_of)  __typeof__(type_of) *name
+#define __array(name, type_of) __typeof__(type_of) *name[]
+#define SEC(name)              __attribute__((unused))
 
 #undef __always_inline
 #define __always_inline  inline __attribute__((always_inline))

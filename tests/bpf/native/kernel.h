@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NATIVE_MAPS_MAX  16
+#define NATIVE_MAPS_MAX  24
 #define NATIVE_ALARMS    8
 #define NATIVE_USER_SIZE (1u << 20)
 
@@ -119,17 +119,45 @@ static inline size_t native_slot(const struct native_map *found, const void *key
 	return at;
 }
 
+/* The entry of the longest prefix of a key, which says its own length in bits first. */
+__attribute__((noinline, unused)) static void *native_longest(
+    const struct native_map *found, const void *key)
+{
+	uint32_t longest = 0, bits;
+	void *value = NULL;
+
+	for (size_t at = 0; at < found->count; at++) {
+		const uint8_t *entry = found->keys + at * found->key_size, *wanted = key;
+		bool same = true;
+
+		memcpy(&bits, entry, sizeof(bits));
+		for (uint32_t bit = 0; bit < bits && same; bit++)
+			same = !((entry[4 + bit / 8] ^ wanted[4 + bit / 8]) & 0x80 >> bit % 8);
+		if (!same || (value && bits <= longest))
+			continue;
+		longest = bits;
+		value = found->values + at * found->value_size;
+	}
+	return value;
+}
+
 static inline void *bpf_map_lookup_elem(const void *map, const void *key)
 {
 	struct native_map *found = native_find(map);
 	uint32_t index;
 	size_t at;
 
-	if (found->type == BPF_MAP_TYPE_ARRAY) {
+	if (found->type == BPF_MAP_TYPE_ARRAY || found->type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	    found->type == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
 		memcpy(&index, key, sizeof(index));
-		at = index;
-		return at < found->capacity ? found->values + at * found->value_size : NULL;
+		if (index >= found->capacity)
+			return NULL;
+		if (found->type != BPF_MAP_TYPE_ARRAY_OF_MAPS)
+			return found->values + index * found->value_size;
+		return ((void **)(void *)found->values)[index];
 	}
+	if (found->type == BPF_MAP_TYPE_LPM_TRIE)
+		return native_longest(found, key);
 	if (native.unavailable == map)
 		return NULL;
 	at = native_slot(found, key);
@@ -168,7 +196,7 @@ static inline long bpf_map_delete_elem(const void *map, const void *key)
 	return 0;
 }
 
-/* The programs work on the current thread, and on the one that it forks. */
+/* The programs work on the current thread, and on the one that it forks or comes from. */
 static inline struct native_thread *native_thread_of(const struct task_struct *task)
 {
 	if (task == native.thread->task)
@@ -272,14 +300,25 @@ static inline long bpf_probe_read_kernel(void *into, uint32_t size, const void *
 
 static inline long bpf_probe_read_user(void *into, uint32_t size, const void *from)
 {
-	const uint64_t *word = native_word((uintptr_t)from);
+	uintptr_t at = (uintptr_t)from;
 
 	native_preempt();
 	memset(into, 0, size);
-	if (!word || size != sizeof(*word))
+	if (at >= NATIVE_USER_SIZE || size > NATIVE_USER_SIZE - at)
 		return -EFAULT;
-	memcpy(into, word, size);
+	memcpy(into, (const uint8_t *)native.words + at, size);
 	return 0;
+}
+
+static inline long bpf_loop(
+    uint32_t turns, int (*callback)(uint32_t turn, void *context), void *context, uint64_t flags)
+{
+	uint32_t turn = 0;
+
+	(void)flags;
+	while (turn < turns && !callback(turn++, context))
+		;
+	return turn;
 }
 
 #endif
