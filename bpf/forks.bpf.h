@@ -32,6 +32,17 @@ static __always_inline bool has_unwatched_images(const struct thread *thread)
 	       code_pages((const struct task_struct *)bpf_get_current_task_btf()) != thread->images;
 }
 
+/*
+ * Images of a target came or went. One of them may throw through frames to come, which a return
+ * probe would turn into the target's end; frames that stand already were there before whatever
+ * could catch.
+ */
+static __always_inline void hold_returns(void)
+{
+	settings.hold_returns = 1;
+	__sync_fetch_and_add((__u32 *)&settings.image_changes, 1);
+}
+
 static __always_inline void frame_inherit(const struct thread *thread, struct frame *frame)
 {
 	if (frame->flags & FRAME_UNTIMED)
@@ -91,17 +102,19 @@ static __always_inline bool inherit_frames(
 	return true;
 }
 
-/* Begins a thread that nothing has hit yet. */
+/* Begins a thread that nothing has hit yet; NULL: nobody knows what its process loads. */
 static __always_inline struct thread *thread_begin(struct task_struct *task)
 {
 	struct thread *thread =
 	    bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (thread)
+	if (thread) {
 		thread->scope = SCOPE_NONE;
-	else
-		count_loss(LOSS_NO_STORAGE);
-	return thread;
+		return thread;
+	}
+	count_loss(LOSS_NO_STORAGE);
+	hold_returns();
+	return NULL;
 }
 
 static __always_inline bool is_in_scopes(__u32 scope, __u32 scopes)
@@ -127,7 +140,9 @@ static __always_inline void process_begin(
 		return;
 	if (inherits)
 		inherit_frames(from, thread, (__u32)child->pid);
-	thread->images = code_pages(child);
+	/* what came unwatched to the parent is new in the child, too */
+	thread->images =
+	    from && from->fork > settings.forks_watched ? from->images : code_pages(child);
 	thread->fork = __sync_fetch_and_add(&settings.forks, 1) + 1;
 }
 

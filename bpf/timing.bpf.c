@@ -601,17 +601,6 @@ __noinline int play_line(struct thread *thread, const struct site *site, __u32 i
 	return counted;
 }
 
-/*
- * Images of a target came or went. One of them may throw through frames to come, which a return
- * probe would turn into the target's end; frames that stand already were there before whatever
- * could catch.
- */
-static __always_inline void hold_returns(void)
-{
-	settings.hold_returns = 1;
-	__sync_fetch_and_add((__u32 *)&settings.image_changes, 1);
-}
-
 /* Entry, then line, then exit: an exit instruction that is a line is still inside the function. */
 static __always_inline int handle_site(struct registers *registers)
 {

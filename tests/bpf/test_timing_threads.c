@@ -364,8 +364,10 @@ static void a_child_loads_images_before_it_is_watched(void **state)
 	world.threads[thread].memory = world.thread->memory;
 	thread_switch(thread);
 	assert_false(enter(f, SP - 4096));
-	expect_loss(LOSS_IMAGES, 2);
-	settings.forks_watched = 1;
+	thread_switch(thread_fork(102, 4096)); /* a child of it */
+	assert_false(enter(f, SP));
+	expect_loss(LOSS_IMAGES, 3);
+	settings.forks_watched = 2;
 	assert_true(enter(f, SP - 8192));
 	return_(f, SP - 8192);
 	thread_switch(0);

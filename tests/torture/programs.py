@@ -87,6 +87,8 @@ PROGRAMS = [
     Program("seccomp-inherited", gcc("seccomp.c"), arguments=("inherit",), exits=BOTH),
     Program("dlopen", gcc("dlopen.c"), arguments=("@/libplugin.so",), exits=BOTH, record=True,
             more={"libplugin.so": gxx("plugin.cc", flags=["-shared", "-fPIC"])}),
+    Program("dlopen-forked", gcc("dlopen.c"), arguments=("@/libplugin.so", "forked"), exits=BOTH, record=True,
+            more={"libplugin.so": gxx("plugin.cc", flags=["-shared", "-fPIC"])}),
     Program("tail_calls", gcc("tail_calls.c"), exits=BOTH),
     Program("tail_calls_cxx", gxx("tail_calls.c", flags=["-xc++"])),
     Program("red_zone", gcc("red_zone.c"), exits=BOTH, record=True),

@@ -119,27 +119,41 @@ int measure_activate(struct measurement *measurement, struct failure *failure)
 	return cpu_sampler_start_thread(measurement->sampler, failure);
 }
 
+/* Whose images have to be looked at: the new targets', or everybody's if any came or went. */
+static int list_changed(struct measurement *measurement, bool all, pid_array *news)
+{
+	if (!all)
+		return 0;
+	news->count = 0;
+	return engine_list_targets(measurement->engine, news, NULL);
+}
+
 static void watch_images(struct measurement *measurement)
 {
 	struct failure failure = {0};
-	pid_array pids = {0};
+	pid_array news = {0};
 	uint32_t changes;
+	uint64_t forks;
+	bool held;
+	int error;
 
 	if (measurement->switched || !measurement->target->plan->watches_images)
 		return;
-	(void)engine_watch_images(measurement->engine, 0, &failure); /* again at the next tick */
+	error = engine_watch_images(measurement->engine, 0, &news, &forks, &failure);
 	failure_clear(&failure);
-	if (!engine_holds_returns(measurement->engine, &changes))
-		return;
-	if (engine_list_targets(measurement->engine, &pids, &failure) ||
-	    target_plan_unwinds(pids.items, pids.count)) {
+	held = engine_holds_returns(measurement->engine, &changes);
+	if (list_changed(measurement, held, &news) ||
+	    target_plan_unwinds(measurement->target, news.items, news.count)) {
 		measurement->switched = true;
 		if (engine_switch_exits(measurement->engine, 0, &failure))
 			log_warning("%s: ends of calls are not seen any more", failure.text);
 	} else {
-		engine_release_returns(measurement->engine, changes);
+		if (held)
+			engine_release_returns(measurement->engine, changes);
+		if (!error) /* else again at the next tick */
+			engine_know_images(measurement->engine, forks);
 	}
-	ARRAY_FREE(&pids);
+	ARRAY_FREE(&news);
 }
 
 /* Once, where no budget was asked for. */

@@ -48,7 +48,7 @@ static void fill_settings(const struct engine *engine)
 	settings->functions = engine->counters.function_count;
 	settings->lines = engine->counters.line_count;
 	settings->edge_mask = engine->counters.edge_places - 1;
-	settings->forks_watched = NEVER_WATCHED;
+	settings->forks_watched = engine->options.pins ? NEVER_WATCHED : 0;
 	if (!engine->options.pins && stat("/proc/self/ns/pid", &namespace) == 0) {
 		settings->owner = (__u32)getpid();
 		settings->owner_device = namespace.st_dev;

@@ -234,9 +234,15 @@ void engine_fill(const struct engine *engine, struct engine_fill *ret_fill);
 
 /*
  * Watches the dynamic linkers of all targets that are not watched yet: once attached, call it
- * often, for children that are forked.
+ * often, for children that are forked. Until then their functions lose return probes if they map
+ * other code. Appends to *ret_news (NULL: at another time) whom it told of no time before: somebody
+ * is to look at their images, and then to call engine_know_images() with *ret_forks.
  */
-int engine_watch_images(struct engine *engine, uint32_t part, struct failure *failure);
+int engine_watch_images(struct engine *engine, uint32_t part, pid_array *ret_news,
+    uint64_t *ret_forks, struct failure *failure);
+
+/* Children up to fork number `forks` are watched, and what they mapped before unwinds no stacks. */
+void engine_know_images(struct engine *engine, uint64_t forks);
 
 /*
  * Whether return probes of switchable functions are held, because images of a target came or went;

@@ -21,9 +21,8 @@ static void part_free(struct part *part)
 	attach_free(part->attachment);
 	attach_free(part->slice);
 	free(part->sets);
-	ARRAY_FOREACH (watch, &part->watches)
-		attach_free(*watch);
-	ARRAY_FREE(&part->watches);
+	ARRAY_FOREACH (watched, &part->watched)
+		attach_free(watched->probe);
 	ARRAY_FREE(&part->watched);
 	free(part);
 }
@@ -339,53 +338,6 @@ static int check_scope(struct engine *engine, struct part *part, struct failure 
 	return 0;
 }
 
-static bool is_watched(const struct part *part, pid_t pid)
-{
-	ARRAY_FOREACH (watched, &part->watched)
-		if (*watched == pid)
-			return true;
-	return false;
-}
-
-/*
- * The dynamic linker is everybody's: a probe on it must strike the targets alone, so it is attached
- * by process. A process that has ended meanwhile needs none.
- */
-static int watch_process(
-    struct engine *engine, struct part *part, pid_t pid, struct failure *failure)
-{
-	struct attach_options options = engine_attaching(engine, part);
-	struct attachment *watch = NULL;
-	int error;
-
-	options.images = true;
-	options.pid = pid;
-	if (ARRAY_RESERVE(&part->watches, 1) || ARRAY_APPEND(&part->watched, pid))
-		return failure_set(failure, ENOMEM, "out of memory");
-	error = attach_open(part->plan, &options, &watch, failure);
-	if (error)
-		return error == -ESRCH ? 0 : error;
-	part->watches.items[part->watches.count++] = watch;
-	return 0;
-}
-
-int engine_watch_images(struct engine *engine, uint32_t at, struct failure *failure)
-{
-	struct part *part = engine->parts.items[at];
-	pid_array pids = {0};
-	bool wanted = false;
-	int error;
-
-	ARRAY_FOREACH (site, &part->plan->sites)
-		wanted |= (site->roles & SITE_IMAGES) != 0;
-	error = wanted ? engine_list_targets(engine, &pids, failure) : 0;
-	ARRAY_FOREACH (pid, &pids)
-		if (!error && !is_watched(part, *pid))
-			error = watch_process(engine, part, *pid, failure);
-	ARRAY_FREE(&pids);
-	return error;
-}
-
 int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failure)
 {
 	struct part *part = engine->parts.items[at];
@@ -397,7 +349,7 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 	if (!error)
 		error = engine_attach_steady(engine, part, failure);
 	if (!error)
-		error = engine_watch_images(engine, at, failure);
+		error = engine_watch_images(engine, at, NULL, NULL, failure);
 	if (error) {
 		engine_detach_part(engine, at);
 		return error;
@@ -423,22 +375,9 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 	if (part->live && !engine_wake(engine, NULL))
 		part_end(part, &engine->counters);
 	part->live = false;
-	ARRAY_FOREACH (watch, &part->watches)
-		attach_close(*watch);
-}
-
-bool engine_holds_returns(const struct engine *engine, uint32_t *ret_changes)
-{
-	*ret_changes = engine->kernel.settings->image_changes;
-	return engine->kernel.settings->hold_returns;
-}
-
-void engine_release_returns(struct engine *engine, uint32_t changes)
-{
-	engine->kernel.settings->hold_returns = 0;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (engine->kernel.settings->image_changes != changes)
-		engine->kernel.settings->hold_returns = 1;
+	ARRAY_FOREACH (watched, &part->watched)
+		if (watched->probe)
+			attach_close(watched->probe);
 }
 
 void engine_part_probes(

@@ -21,19 +21,25 @@
 #include "collect/steps.h"
 #include "target/plan.h"
 
+/* A target whose dynamic linker has a probe. */
+struct watched_process {
+	pid_t pid;
+	struct attachment *probe; /* NULL: it ended before that */
+	bool told;                /* as news */
+};
+
 struct part {
 	const struct plan *plan;
 	struct engine_place place;
-	bool live;                          /* attached or about to be: its scope is its own */
-	bool open[SET_NONE];                /* hits count, by set */
-	bool shown;                         /* its data belongs into profiles */
-	struct attachment *attachment;      /* what is steady; NULL: not attached */
-	struct attachment *slice;           /* NULL: none is on */
-	bool switched;                      /* exit sites that stood by are among them */
-	uint8_t *sets;                      /* enum part_set by site; NULL: all are steady */
-	uint32_t account;                   /* of the steady; the next is of the sliced */
-	ARRAY(struct attachment *) watches; /* of targets' dynamic linkers, one a process */
-	pid_array watched;                  /* those processes, ended ones included */
+	bool live;                     /* attached or about to be: its scope is its own */
+	bool open[SET_NONE];           /* hits count, by set */
+	bool shown;                    /* its data belongs into profiles */
+	struct attachment *attachment; /* what is steady; NULL: not attached */
+	struct attachment *slice;      /* NULL: none is on */
+	bool switched;                 /* exit sites that stood by are among them */
+	uint8_t *sets;                 /* enum part_set by site; NULL: all are steady */
+	uint32_t account;              /* of the steady; the next is of the sliced */
+	ARRAY(struct watched_process) watched;
 };
 
 /* Writes the plan into the tables, closed. -ENOMEM, or 0. */

@@ -196,24 +196,43 @@ static int build(struct target_plan *target, const struct target_request *reques
 	return 0;
 }
 
-bool target_plan_unwinds(const pid_t *pids, size_t count)
+static bool has_file(const struct target_plan *target, const struct process_image *file)
+{
+	ARRAY_FOREACH (known, &target->files.images)
+		if (known->device == file->device && known->inode == file->inode)
+			return true;
+	return false;
+}
+
+/* Takes over what the process maps and `planned` does not know. -ENOMEM, or 0. */
+static int add_files(
+    struct target_plan *target, const struct target_plan *planned, const pid_t *pid)
+{
+	struct process_images files = {0};
+	int error = 0;
+
+	if (process_images_read(PROC, pid, 1, &files, NULL))
+		return 0; /* one that has ended brings nothing any more */
+	ARRAY_FOREACH (file, &files.images) {
+		if (error || has_file(planned, file) || has_file(target, file))
+			continue;
+		error = ARRAY_APPEND(&target->files.images, *file);
+		if (!error)
+			file->path = NULL;
+	}
+	process_images_fini(&files);
+	return error;
+}
+
+bool target_plan_unwinds(const struct target_plan *target_plan, const pid_t *pids, size_t count)
 {
 	CLEANUP(target_plan_free_p) struct target_plan *target = calloc(1, sizeof(*target));
 
 	if (!target)
 		return true;
-	for (size_t at = 0; at < count; at++) {
-		struct process_images files = {0};
-
-		/* one that has ended brings nothing any more */
-		if (process_images_read(PROC, &pids[at], 1, &files, NULL))
-			continue;
-		ARRAY_FOREACH (file, &files.images)
-			if (ARRAY_APPEND(&target->files.images, *file))
-				return true;
-		files.images.count = 0;
-		process_images_fini(&files);
-	}
+	for (size_t at = 0; at < count; at++)
+		if (add_files(target, target_plan, &pids[at]))
+			return true;
 	return add_images(target, NULL) || gather_traits(target);
 }
 

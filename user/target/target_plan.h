@@ -40,8 +40,9 @@ int target_plan_open_file(const char *path, const struct target_request *request
     const struct plan_kernel *kernel, struct target_plan **ret_target_plan,
     struct failure *failure);
 
-/* Whether some image that the processes map now may unwind the stack; what cannot be read may. */
-bool target_plan_unwinds(const pid_t *pids, size_t count);
+/* Whether some image that the processes map now, and that was not there to be planned for, may
+ * unwind the stack; what cannot be read may. */
+bool target_plan_unwinds(const struct target_plan *target_plan, const pid_t *pids, size_t count);
 
 void target_plan_free(struct target_plan *target_plan);
 DEFINE_CLEANUP(struct target_plan *, target_plan_free)
