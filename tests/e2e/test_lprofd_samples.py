@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.dont_write_bytecode = True
 import daemon  # noqa: E402
@@ -247,6 +248,28 @@ def check_kills(server, program):
     server.call("Reset")
 
 
+def check_metrics(server, program):
+    """Prometheus sees the samples that Collect sees: of functions, of lines that are measured, of all code."""
+    server.call("Add", specs=[{"text": "spin_deep", "lines": True}], image=str(program), cpu_hz=999)
+    measuring.succeed([program, MS])
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=20) as reply:
+        values = dict(line.rsplit(" ", 1) for line in reply.read().decode().splitlines() if line[0] != "#")
+    profile = collect(server)
+    found = {name.split('"')[1]: int(value) for name, value in values.items() if name.startswith("lprof_function_cpu_samples_total")}
+    wanted = {name: function["cpu_samples"] for name, function in measuring.functions(profile).items()
+              if function["cpu_samples"] or function["calls"]}
+    checks.equal(found, wanted, "lprof_function_cpu_samples_total")
+    checks.equal(int(values["lprof_cpu_samples_total"]), samples(profile), "lprof_cpu_samples_total")
+    checks.equal(round(float(values["lprof_cpu_sampling_period_seconds"]) * 1e9), PERIOD_NS, "lprof_cpu_sampling_period_seconds")
+    lines = {name: int(value) for name, value in values.items() if name.startswith("lprof_line_cpu_samples_total")}
+    deep = measuring.functions(profile)["spin_deep"]
+    checks.that(lines and all('function="spin_deep"' in name for name in lines), f"lines with samples: {list(lines)}")
+    checks.that(sum(lines.values()) <= deep["cpu_samples"], "samples of lines beside those of their function")
+    checks.that(not any('calls_total{function="spin"' in name for name in values), "a function that is only sampled has other series")
+    server.call("Remove", probes=[str(server.call("List")["probes"][-1]["id"])])
+    server.call("Reset")
+
+
 def check_killed_image(server, program):
     """After a kill an image's new users are sampled again."""
     server.call("Add", specs=[], image=str(program), cpu_hz=999)
@@ -294,6 +317,7 @@ def main():
             check_apart(server, program, directory)
             check_reset_running(server, program)
             check_users(server, program)
+            check_metrics(server, program)
             check_kills(server, program)
             check_killed_image(server, program)
             checks.equal(server.stop(), 0, "status after SIGTERM")

@@ -21,7 +21,7 @@ static char *scrape(
 {
 	const struct metrics_health health = {
 	    .probes = 3, .drain_ns = 1500000, .tables = {{"functions", 1, 2}, {"b", 3, 4}, {"c"}}};
-	const struct metrics_options options = {format, lines_max, &marks, &took_ns};
+	const struct metrics_options options = {format, lines_max, 2, &marks, &took_ns};
 	struct metrics_stream *stream = metrics_open(profile, &health, &options);
 	size_t size = 0, room = 1;
 	char *text = NULL;
@@ -74,6 +74,61 @@ static void test_text(void **state)
 	check_line(text, "lprofd_table_size{table=\"functions\"} 2");
 	assert_null(strstr(text, "# EOF"));
 	assert_true(took_ns > 0);
+}
+
+/* A function that only samples know, with lines of its own. */
+static void add_sampled(struct profile *profile, const char *name, uint64_t samples)
+{
+	struct profile_function *function = profile_add_function(profile);
+
+	assert_non_null(function);
+	function->name = function->linkage_name = profile_intern(profile, name);
+	function->file = profile_intern(profile, "y.c");
+	function->image = PROFILE_NO_IMAGE;
+	function->cpu_samples = samples;
+	function->cpu_total_samples = samples + 1;
+	assert_int_equal(
+	    ARRAY_APPEND(&function->lines,
+		(struct profile_line){
+		    .file = function->file, .line = 2, .cpu_samples = samples, .sampled = true}),
+	    0);
+}
+
+/* Of functions that were only sampled the most sampled have one series, and no lines. */
+static void test_sampled(void **state)
+{
+	struct profile *profile = profile_example("x.c");
+	uint64_t samples = 0;
+	char line[100];
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+
+	(void)state;
+	profile->sampling_period_ns = 1001001;
+	add_sampled(profile, "few", 5);
+	add_sampled(profile, "most", 70);
+	add_sampled(profile, "more", 60);
+	add_sampled(profile, "callers_alone", 0);
+	profile->functions.items[0].lines.items[1].cpu_samples = 2;
+	assert_int_equal(ARRAY_APPEND(&profile->functions.items[0].lines,
+			     (struct profile_line){.file = "x.c", .line = 1, .sampled = true}),
+	    0);
+	ARRAY_FOREACH (function, &profile->functions)
+		samples += function->cpu_samples;
+	text = scrape(profile, METRICS_TEXT, 20, &size);
+	snprintf(line, sizeof(line), "lprof_cpu_samples_total %llu", (unsigned long long)samples);
+	check_line(text, line);
+	check_line(text, "lprof_cpu_sampling_period_seconds 0.001001001");
+	check_line(text, "lprof_function_cpu_samples_total{" ADD "} 3");
+	check_line(text, "lprof_line_cpu_samples_total{" ADD ",line_file=\"x.c\",line=\"6\"} 2");
+	assert_non_null(strstr(text, "lprof_function_cpu_samples_total{function=\"most\""));
+	assert_non_null(strstr(text, "lprof_function_cpu_samples_total{function=\"more\""));
+	assert_null(strstr(text, "calls_total{function=\"most\""));
+	assert_null(strstr(text, "bucket{function=\"most\""));
+	assert_null(strstr(text, "line_file=\"y.c\""));
+	assert_null(strstr(text, ",line=\"1\"}"));
+	assert_null(strstr(text, "function=\"few\""));
+	assert_null(strstr(text, "callers_alone"));
 }
 
 static void test_open_metrics(void **state)
@@ -314,6 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_sampled),
 	    cmocka_unit_test(test_open_metrics),
 	    cmocka_unit_test(test_hostile_names),
 	    cmocka_unit_test(test_protobuf),

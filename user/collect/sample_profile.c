@@ -187,7 +187,8 @@ static struct profile_line *line_of(
 		else
 			high = middle;
 	}
-	if (ARRAY_APPEND(&function->lines, (struct profile_line){.file = file, .line = number}))
+	if (ARRAY_APPEND(&function->lines,
+		(struct profile_line){.file = file, .line = number, .sampled = true}))
 		return NULL;
 	return &function->lines.items[function->lines.count - 1];
 }

@@ -37,7 +37,8 @@
 	KEY(snapshot_bytes, SIZE, "256M", 0, 0)             \
 	KEY(metrics_address, TEXT, "127.0.0.1", 0, 0)       \
 	KEY(metrics_port, NUMBER, "9960", 0, 65535)         \
-	KEY(metrics_lines, NUMBER, "20", 0, 100000)
+	KEY(metrics_lines, NUMBER, "20", 0, 100000)         \
+	KEY(metrics_sampled, NUMBER, "100", 0, 100000)
 
 enum config_key {
 #define KEY(name, kind, standard, low, high) CONFIG_##name,

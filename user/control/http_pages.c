@@ -96,6 +96,7 @@ static void make_metrics(
 	const struct metrics_options options = {
 	    .format = metrics_negotiate(query->accept),
 	    .lines_max = daemon->config.numbers[CONFIG_metrics_lines],
+	    .sampled_max = daemon->config.numbers[CONFIG_metrics_sampled],
 	    .marks = &daemon->marks,
 	    .took_ns = &daemon->scrape_ns,
 	};

@@ -62,6 +62,7 @@ struct profile_line {
 	uint64_t waiting_ns;        /* of total_ns: runnable, without a CPU */
 	uint32_t sites;             /* probes that serve this line; 0: it could not be counted */
 	enum profile_timing timing;
+	bool sampled; /* known by samples alone; not kept in files */
 };
 
 /* entries = exits + open + unwound + untimed + lost */

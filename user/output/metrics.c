@@ -104,7 +104,7 @@ static uint64_t of_time(int64_t ns)
 
 static size_t item_count(const struct metrics_stream *stream, enum metric metric)
 {
-	if (metric <= METRIC_LINE_SECONDS)
+	if (metric <= METRIC_LINE_CPU_SAMPLES)
 		return stream->set.series.count;
 	return metric == METRIC_LOSSES ? LOSS_COUNT
 	       : metric == METRIC_TABLE_USED || metric == METRIC_TABLE_SIZE
@@ -130,6 +130,15 @@ static uint64_t value_of(enum metric metric, const struct metrics_series *series
 	}
 }
 
+static uint64_t count_samples(const struct profile *profile)
+{
+	uint64_t samples = 0;
+
+	ARRAY_FOREACH (function, &profile->functions)
+		samples += function->cpu_samples;
+	return samples;
+}
+
 static uint64_t health_of(enum metric metric, const struct metrics_stream *stream)
 {
 	const struct metrics_health *health = &stream->health;
@@ -139,6 +148,10 @@ static uint64_t health_of(enum metric metric, const struct metrics_stream *strea
 		return stream->profile->cost.hits;
 	case METRIC_OVERHEAD:
 		return stream->profile->cost.overhead_ns;
+	case METRIC_ALL_CPU_SAMPLES:
+		return count_samples(stream->profile);
+	case METRIC_SAMPLING_PERIOD:
+		return stream->profile->sampling_period_ns;
 	case METRIC_PROBES:
 		return health->probes;
 	case METRIC_CLIENTS:
@@ -165,13 +178,17 @@ static void tell_line(struct metrics_stream *stream, const struct metrics_series
 {
 	tell(stream, piece_of(stream, series->labels, series->labels_size),
 	    piece_of(stream, line->labels, line->labels_size),
-	    stream->metric == METRIC_LINE_HITS ? line->hits : of_time(line->total_ns));
+	    stream->metric == METRIC_LINE_HITS      ? line->hits
+	    : stream->metric == METRIC_LINE_SECONDS ? of_time(line->total_ns)
+						    : line->samples);
 }
 
 static void tell_series(struct metrics_stream *stream, const struct metrics_series *series)
 {
 	const struct metrics_piece labels = piece_of(stream, series->labels, series->labels_size);
 
+	if (series->sampled_only && stream->metric != METRIC_CPU_SAMPLES)
+		return;
 	if (stream->metric == METRIC_DURATION) {
 		stream->sink->histogram(&stream->writer, labels, series);
 	} else if (stream->metric < METRIC_DURATION) {
@@ -200,7 +217,7 @@ static void tell_item(struct metrics_stream *stream, size_t item)
 {
 	const enum metric metric = stream->metric;
 
-	if (metric <= METRIC_LINE_SECONDS)
+	if (metric <= METRIC_LINE_CPU_SAMPLES)
 		tell_series(stream, &stream->set.series.items[item]);
 	else if (metric == METRIC_LOSSES)
 		tell_labelled(
@@ -264,7 +281,7 @@ struct metrics_stream *metrics_open(struct profile *profile, const struct metric
 	    .health = *health,
 	    .took_ns = options->took_ns,
 	};
-	if (metrics_gather(profile, options->lines_max, &stream->set) ||
+	if (metrics_gather(profile, options->lines_max, options->sampled_max, &stream->set) ||
 	    metrics_marks_keep(options->marks, &stream->set))
 		stream->labels.failed = true;
 	else

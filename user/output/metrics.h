@@ -28,6 +28,7 @@ struct metrics_health {
 struct metrics_options {
 	enum metrics_format format;
 	size_t lines_max;            /* of a function */
+	size_t sampled_max;          /* functions that are only sampled */
 	struct metrics_marks *marks; /* of the scrapes before */
 	uint64_t *took_ns; /* set when the stream is closed: what opening and reading it took */
 };

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/report.h"
+
 static int compare_text(const char *a, const char *b)
 {
 	return a == b ? 0 : strcmp(a ? a : "", b ? b : "");
@@ -60,9 +62,15 @@ static int add_lines(struct metrics_series *series, const struct profile_functio
 {
 	if (ARRAY_RESERVE(&series->lines, function->lines.count))
 		return -ENOMEM;
+	/* Those that samples add come and go in the order of the source. */
 	ARRAY_FOREACH (line, &function->lines)
-		series->lines.items[series->lines.count++] =
-		    (struct line_series){line->file, line->line, line->hits, line->total_ns, 0, 0};
+		if (!line->sampled)
+			series->lines.items[series->lines.count++] =
+			    (struct line_series){.file = line->file,
+				.line = line->line,
+				.hits = line->hits,
+				.total_ns = line->total_ns,
+				.samples = line->cpu_samples};
 	return 0;
 }
 
@@ -70,6 +78,7 @@ static void add_line(struct line_series *sum, const struct line_series *line)
 {
 	sum->hits += line->hits;
 	sum->total_ns += line->total_ns;
+	sum->samples += line->samples;
 }
 
 /* Sums equal lines up, and those beyond the limit. */
@@ -98,8 +107,9 @@ static int gather_series(
     const struct named_function *functions, size_t count, struct metrics_set *set)
 {
 	for (size_t at = 0; at < count; at++) {
-		struct metrics_series fresh = {
-		    .function = functions[at].function, .image = functions[at].image};
+		struct metrics_series fresh = {.function = functions[at].function,
+		    .image = functions[at].image,
+		    .sampled_only = true};
 		struct metrics_series *series;
 
 		if ((!at || compare_functions(&functions[at - 1], &functions[at])) &&
@@ -107,14 +117,47 @@ static int gather_series(
 			return -ENOMEM;
 		series = &set->series.items[set->series.count - 1];
 		add_function(series, functions[at].function);
+		series->sampled_only =
+		    series->sampled_only && report_is_sampled_only(functions[at].function);
 		if (add_lines(series, functions[at].function))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int metrics_gather(const struct profile *profile, size_t lines_max, struct metrics_set *ret_set)
+static int compare_samples(const void *a, const void *b)
 {
+	const struct named_function *one = a, *two = b;
+	uint64_t left = one->function->cpu_samples, right = two->function->cpu_samples;
+
+	return left == right ? compare_functions(a, b) : left > right ? -1 : 1;
+}
+
+/* Puts the functions that are measured first, and behind them those sampled most; how many. */
+static size_t choose_functions(struct named_function *functions, size_t count, size_t sampled_max)
+{
+	size_t measured = 0, sampled;
+
+	for (size_t at = 0; at < count; at++) {
+		struct named_function each = functions[at];
+
+		if (report_is_sampled_only(each.function))
+			continue;
+		functions[at] = functions[measured];
+		functions[measured++] = each;
+	}
+	sampled = count - measured;
+	qsort(functions + measured, sampled, sizeof(*functions), compare_samples);
+	sampled = sampled < sampled_max ? sampled : sampled_max;
+	while (sampled && !functions[measured + sampled - 1].function->cpu_samples)
+		sampled--;
+	return measured + sampled;
+}
+
+int metrics_gather(const struct profile *profile, size_t lines_max, size_t sampled_max,
+    struct metrics_set *ret_set)
+{
+	size_t count;
 	CLEANUP_FREE struct named_function *functions =
 	    calloc(profile->functions.count + 1, sizeof(*functions));
 	int error;
@@ -126,10 +169,11 @@ int metrics_gather(const struct profile *profile, size_t lines_max, struct metri
 		functions[at].function = &profile->functions.items[at];
 		functions[at].image = profile_image_of(profile, functions[at].function);
 	}
-	qsort(functions, profile->functions.count, sizeof(*functions), compare_functions);
-	error = ARRAY_RESERVE(&ret_set->series, profile->functions.count);
+	count = choose_functions(functions, profile->functions.count, sampled_max);
+	qsort(functions, count, sizeof(*functions), compare_functions);
+	error = ARRAY_RESERVE(&ret_set->series, count);
 	if (!error)
-		error = gather_series(functions, profile->functions.count, ret_set);
+		error = gather_series(functions, count, ret_set);
 	ARRAY_FOREACH (series, &ret_set->series)
 		limit_lines(series, lines_max);
 	return error;

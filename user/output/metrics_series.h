@@ -17,6 +17,7 @@ struct line_series {
 	uint32_t line;
 	uint64_t hits;
 	int64_t total_ns;
+	uint64_t samples;
 	size_t labels, labels_size; /* in the writer's bytes, once it has made them */
 };
 
@@ -26,6 +27,7 @@ struct metrics_series {
 	const struct profile_image *image;       /* or NULL */
 	size_t labels, labels_size;
 	uint64_t calls, timed, samples, open;
+	bool sampled_only; /* nothing was measured but samples: it has no other series */
 	int64_t total_ns, self_ns;
 	uint64_t returned; /* calls in the histogram */
 	uint64_t buckets[HISTOGRAM_BUCKETS];
@@ -38,8 +40,12 @@ struct metrics_set {
 	ARRAY(struct metrics_series) series; /* by name, file, line, image and build */
 };
 
-/* Free the set in any case; it points into the profile. -ENOMEM. */
-int metrics_gather(const struct profile *profile, size_t lines_max, struct metrics_set *ret_set);
+/*
+ * Free the set in any case; it points into the profile. Of functions that were only sampled those
+ * with most samples have series. -ENOMEM.
+ */
+int metrics_gather(const struct profile *profile, size_t lines_max, size_t sampled_max,
+    struct metrics_set *ret_set);
 void metrics_set_fini(struct metrics_set *set);
 
 #endif

@@ -20,7 +20,7 @@
 	METRIC(TIMED_CALLS, "lprof_function_timed_calls", COUNTER, ONE,                            \
 	    "Calls that were timed and have ended.")                                               \
 	METRIC(CPU_SAMPLES, "lprof_function_cpu_samples", COUNTER, ONE,                            \
-	    "Samples of the CPU in the function.")                                                 \
+	    "Samples of the CPU in the function itself.")                                          \
 	METRIC(OPEN_CALLS, "lprof_function_open_calls", GAUGE, ONE,                                \
 	    "Timed calls that have not ended.")                                                    \
 	METRIC(DURATION, "lprof_function_duration_seconds", HISTOGRAM, NANOSECOND,                 \
@@ -28,9 +28,15 @@
 	METRIC(LINE_HITS, "lprof_line_hits", COUNTER, ONE, "How often control entered the line.")  \
 	METRIC(LINE_SECONDS, "lprof_line_seconds", COUNTER, NANOSECOND,                            \
 	    "Time in the line, callees included.")                                                 \
+	METRIC(LINE_CPU_SAMPLES, "lprof_line_cpu_samples", COUNTER, ONE,                           \
+	    "Samples of the CPU in the line itself.")                                              \
 	METRIC(HITS, "lprof_probe_hits", COUNTER, ONE, "Hits of all probes.")                      \
 	METRIC(OVERHEAD, "lprof_probe_overhead_seconds", COUNTER, NANOSECOND,                      \
 	    "CPU time that the hits of all probes cost.")                                          \
+	METRIC(ALL_CPU_SAMPLES, "lprof_cpu_samples", COUNTER, ONE,                                 \
+	    "Samples of the CPU in all code of all sampled processes.")                            \
+	METRIC(SAMPLING_PERIOD, "lprof_cpu_sampling_period_seconds", GAUGE, NANOSECOND,            \
+	    "CPU time that each sample stands for; 0: none are taken or kept.")                    \
 	METRIC(LOSSES, "lprof_losses", COUNTER, ONE, "What was not measured, by cause.")           \
 	METRIC(PROBES, "lprofd_probes", GAUGE, ONE, "Active probes.")                              \
 	METRIC(CLIENTS, "lprofd_clients", GAUGE, ONE, "Connections to the control socket.")        \
