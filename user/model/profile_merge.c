@@ -16,8 +16,9 @@ struct merge {
 	const struct profile *more;
 	struct keyed *keys; /* of sum's functions before the merge, sorted */
 	size_t key_count;
-	uint32_t *functions; /* of more's functions: where they went in sum */
-	uint32_t *images;    /* likewise */
+	struct keyed *more_keys; /* of more's functions, sorted */
+	uint32_t *functions;     /* of more's functions: where they went in sum */
+	uint32_t *images;        /* likewise */
 };
 
 /* Samples of `more` in the sum's period. */
@@ -278,7 +279,7 @@ static void add_numbers(
 }
 
 /* An empty function of `sum` that `from` is added to next. */
-static int place_function(struct merge *merge, const struct profile_function *from)
+static int place_function(const struct merge *merge, const struct profile_function *from)
 {
 	struct profile_function *into = profile_add_function(merge->sum);
 
@@ -295,20 +296,47 @@ static int place_function(struct merge *merge, const struct profile_function *fr
 	return into->name && into->linkage_name && into->file ? 0 : -ENOMEM;
 }
 
-static int merge_functions(struct merge *merge)
+/* Equal functions of one profile (probes that followed each other) become one, the first. */
+static void unite_functions(const struct merge *merge)
 {
-	size_t count = merge->more->functions.count;
+	const size_t count = merge->more->functions.count;
+
+	for (size_t first = 0, at = 0; at < count; at++) {
+		const struct keyed *a = &merge->more_keys[first], *b = &merge->more_keys[at];
+
+		if (key_compare_place(a, b) || strcmp(a->linkage_name, b->linkage_name) != 0)
+			first = at;
+		merge->functions[b->function] = merge->more_keys[first].function;
+	}
+}
+
+static int place_functions(const struct merge *merge)
+{
 	int error = 0;
 
-	for (uint32_t i = 0; i < count && !error; i++) {
-		struct keyed key = key_of(merge->more, i);
+	for (uint32_t i = 0; i < merge->more->functions.count && !error; i++) {
+		const struct keyed key = key_of(merge->more, i);
 
+		if (merge->functions[i] != i) {
+			merge->functions[i] = merge->functions[merge->functions[i]];
+			continue;
+		}
 		merge->functions[i] = find_function(merge, &key);
 		if (merge->functions[i] != PROFILE_NO_FUNCTION)
 			continue;
 		merge->functions[i] = (uint32_t)merge->sum->functions.count;
 		error = place_function(merge, &merge->more->functions.items[i]);
 	}
+	return error;
+}
+
+static int merge_functions(struct merge *merge)
+{
+	size_t count = merge->more->functions.count;
+	int error;
+
+	unite_functions(merge);
+	error = place_functions(merge);
 	for (size_t i = 0; i < count && !error; i++) {
 		const struct profile_function *from = &merge->more->functions.items[i];
 		struct profile_function *into = &merge->sum->functions.items[merge->functions[i]];
@@ -436,9 +464,21 @@ static int merge_head(const struct merge *merge)
 	return sum->host.kernel && sum->host.clock ? 0 : -ENOMEM;
 }
 
+static struct keyed *sorted_keys(const struct profile *profile)
+{
+	struct keyed *keys = calloc(profile->functions.count + 1, sizeof(*keys));
+
+	for (uint32_t i = 0; keys && i < profile->functions.count; i++)
+		keys[i] = key_of(profile, i);
+	if (keys)
+		qsort(keys, profile->functions.count, sizeof(*keys), key_compare);
+	return keys;
+}
+
 int profile_merge(struct profile *sum, const struct profile *more)
 {
-	CLEANUP_FREE struct keyed *keys = calloc(sum->functions.count + 1, sizeof(*keys));
+	CLEANUP_FREE struct keyed *keys = sorted_keys(sum);
+	CLEANUP_FREE struct keyed *more_keys = sorted_keys(more);
 	CLEANUP_FREE uint32_t *functions = calloc(more->functions.count + 1, sizeof(*functions));
 	CLEANUP_FREE uint32_t *images = calloc(more->images.count + 1, sizeof(*images));
 	struct merge merge = {
@@ -446,16 +486,14 @@ int profile_merge(struct profile *sum, const struct profile *more)
 	    .more = more,
 	    .keys = keys,
 	    .key_count = sum->functions.count,
+	    .more_keys = more_keys,
 	    .functions = functions,
 	    .images = images,
 	};
 	int error;
 
-	if (!keys || !functions || !images)
+	if (!keys || !more_keys || !functions || !images)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < sum->functions.count; i++)
-		keys[i] = key_of(sum, i);
-	qsort(keys, sum->functions.count, sizeof(*keys), key_compare);
 	profile_merge_period(sum, more->sampling_period_ns);
 	error = merge_images(&merge);
 	error = error ? error : merge_functions(&merge);

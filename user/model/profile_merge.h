@@ -9,8 +9,9 @@
  * Adds `more` to `sum`; 0, or -ENOMEM with `sum` fit only to be freed.
  *
  * Functions are the same if image (its build id, or its path without one), file, line and name are;
- * equal ones within a profile are told apart by linkage name. Their lines are the same by file and
- * line. Counts and times add up, extremes are the extremes of both, histograms add up by bucket.
+ * equal ones within a profile are told apart by linkage name, and are one if that is equal too.
+ * Their lines are the same by file and line. Counts and times add up, extremes are the extremes of
+ * both, histograms add up by bucket.
  * A rate that differs becomes the share of calls that was timed. Durations add up, as for runs one
  * after the other; the start is the earliest. Losses, cost, targets and stacks add up; a price that
  * differs is that of the profile with more hits.
