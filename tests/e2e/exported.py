@@ -2,12 +2,15 @@
 """What the tests of other tools' formats share: profiles, and what their functions must show there."""
 import json
 import pathlib
+import re
 import subprocess
 
 import measuring
 
 EXAMPLE = measuring.TOP / "tests" / "fuzz" / "corpus" / "json" / "example.json"
 SHAPES = ("-f", "shapes.c:*", "-l", "main", "-l", "count_words", "-l", "work_on_trees", "-l", "apply")
+
+PPROF_TYPES = ["calls", "hits", "wall", "self", "cpu"]
 
 HOSTILE = ['quote"\'', "markup <b>&amp;</b>", "semi;colon", "new\nline\r", "escape\x1b[31m", "(7) bracket", "calls=7 1",
            " spaces ", "tab\t", "bidi\u202e", "", "fn=(1)", "percent %s", "x" * 65536, "x" * 65535 + "y"]
@@ -61,3 +64,31 @@ def is_timed(profile):
 def near(found, wanted, digits=9):
     """Equal within what a reader prints."""
     return abs(found - wanted) <= 0.51 * 10 ** -digits
+
+
+def pprof(checks, what, path, *options):
+    """What `go tool pprof` prints of a profile, or of the sum of several."""
+    paths = path if isinstance(path, list) else [path]
+    ended = run(["go", "tool", "pprof", *options, *paths], cwd=measuring.TOP)
+    checks.equal(ended.returncode, 0, f"{what}: pprof {' '.join(options)}: {ended.stderr}")
+    return ended.stdout
+
+
+def read_raw(checks, what, path):
+    """[(values by type, [(function, file, line), innermost first])], and the comments."""
+    text = pprof(checks, what, path, "-raw")
+    head, body = text.split("Samples:\n")
+    samples, rest = body.split("Locations\n")
+    names = re.sub(r"\[dflt\]", "", samples.splitlines()[0]).split()
+    checks.equal(names, ["calls/count", "hits/count", "wall/nanoseconds", "self/nanoseconds", "cpu/nanoseconds"],
+                 f"{what}: types")
+    places = {}
+    for line in rest.split("Mappings")[0].splitlines():
+        found = re.match(r" *(\d+): 0x0 (?:M=\d+ )?(.*) (\S*):(\d+) s=\d+", line)
+        if checks.that(found, f"{what}: location {line!r}"):
+            places[int(found[1])] = (found[2], found[3], int(found[4]))
+    rows = []
+    for line in samples.splitlines()[1:]:
+        values, stack = line.split(":")
+        rows.append((dict(zip(PPROF_TYPES, map(int, values.split()))), [places[int(at)] for at in stack.split()]))
+    return rows, head, rest.split("Mappings")[1]

@@ -13,38 +13,10 @@ sys.dont_write_bytecode = True
 import exported  # noqa: E402
 import measuring  # noqa: E402
 
-TYPES = ["calls", "hits", "wall", "self", "cpu"]
-
-
-def pprof(checks, what, path, *options):
-    ended = exported.run(["go", "tool", "pprof", *options, path], cwd=measuring.TOP)
-    checks.equal(ended.returncode, 0, f"{what}: pprof {' '.join(options)}: {ended.stderr}")
-    return ended.stdout
-
-
-def read_raw(checks, what, path):
-    """[(values by type, [(function, file, line), innermost first])], and the comments."""
-    text = pprof(checks, what, path, "-raw")
-    head, body = text.split("Samples:\n")
-    samples, rest = body.split("Locations\n")
-    names = re.sub(r"\[dflt\]", "", samples.splitlines()[0]).split()
-    checks.equal(names, ["calls/count", "hits/count", "wall/nanoseconds", "self/nanoseconds", "cpu/nanoseconds"],
-                 f"{what}: types")
-    places = {}
-    for line in rest.split("Mappings")[0].splitlines():
-        found = re.match(r" *(\d+): 0x0 (?:M=\d+ )?(.*) (\S*):(\d+) s=\d+", line)
-        if checks.that(found, f"{what}: location {line!r}"):
-            places[int(found[1])] = (found[2], found[3], int(found[4]))
-    rows = []
-    for line in samples.splitlines()[1:]:
-        values, stack = line.split(":")
-        rows.append((dict(zip(TYPES, map(int, values.split()))), [places[int(at)] for at in stack.split()]))
-    return rows, head, rest.split("Mappings")[1]
-
 
 def check_samples(checks, what, profile, path):
     """Values by the innermost place are those of functions and lines; callers are those of the edges."""
-    rows, head, mappings = read_raw(checks, what, path)
+    rows, head, mappings = exported.read_raw(checks, what, path)
     flat = collections.Counter()
     edges = collections.Counter()
     for values, stack in rows:
@@ -85,7 +57,7 @@ def check_samples(checks, what, profile, path):
 
 def check_certain_stacks(checks, what, profile, path):
     """Above a function stand callers only that all of its calls came from."""
-    rows, _, _ = read_raw(checks, what, path)
+    rows, _, _ = exported.read_raw(checks, what, path)
     functions = {function["name"]: function for function in profile["functions"]}
     for values, stack in rows:
         for callee, caller in zip(stack, stack[1:]):
@@ -102,7 +74,7 @@ def check_certain_stacks(checks, what, profile, path):
 def check_top(checks, what, profile, path):
     """The table of functions, by the unit in which nothing is rounded."""
     for kind, key in (("wall", "total_ns"), ("self", "self_ns"), ("calls", "calls")):
-        text = pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-nodefraction=0", "-top")
+        text = exported.pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-nodefraction=0", "-top")
         rows = dict((name, float(flat)) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.e+-]+% .*% +(\S.*)$", text, re.M))
         for function in profile["functions"]:
             checks.equal(rows.get(function["name"], 0), function[key], f"{what}: -top: {kind} of {function['name']}")
@@ -118,7 +90,7 @@ def check_list(checks, what, profile, path):
         for kind, key in (("wall", "total_ns"), ("hits", "hits"), ("self", "self_ns")):
             if not any(line[key] for line in function["lines"]):
                 continue
-            text = pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-list", f"^{function['name']}$")
+            text = exported.pprof(checks, what, path, f"-sample_index={kind}", "-unit=ns", "-list", f"^{function['name']}$")
             rows = {int(line): (flat, code) for flat, line, code in
                     re.findall(r"^ *([\d.]+)(?:ns)? +[\d.]+(?:ns)? +(\d+):(.*)$", text, re.M)}
             for line in function["lines"]:
@@ -153,7 +125,7 @@ def check_read_back(checks, what, original, path, directory):
     ended = measuring.succeed([measuring.LPROF, "diff", "--json", path, path])
     checks.that('_changed": true' not in ended.stdout, f"{what}: it differs from itself")
     measuring.succeed([measuring.LPROF, "merge", path, path, "-o", directory / "sum.pb.gz"])
-    total = sum(values["calls"] for values, _ in read_raw(checks, what, directory / "sum.pb.gz")[0])
+    total = sum(values["calls"] for values, _ in exported.read_raw(checks, what, directory / "sum.pb.gz")[0])
     checks.equal(total, 2 * sum(function["calls"] for function in original["functions"]), f"{what}: merged: calls")
 
 
@@ -164,14 +136,14 @@ def test_go_profile(checks, directory):
     path = directory / "burn.pb.gz"
     measuring.succeed([directory / "burn", path])
     profile = exported.load(exported.export(path, directory / "burn.json"))
-    text = pprof(checks, "Go's profile", path, "-sample_index=samples", "-nodefraction=0", "-nodecount=10000", "-top")
+    text = exported.pprof(checks, "Go's profile", path, "-sample_index=samples", "-nodefraction=0", "-nodecount=10000", "-top")
     theirs = {name: (int(flat), int(cum)) for flat, cum, name in
               re.findall(r"^ *(\d+) +[\d.e+-]+% +[\d.e+-]+% +(\d+) +[\d.e+-]+% +(\S.*?)(?: \(inline\))?$", text, re.M)}
     ours = {function["name"]: (function["cpu_samples"], function["cpu_total_samples"]) for function in profile["functions"]}
     checks.equal(ours, theirs, "Go's profile: samples")
     checks.that(ours.get("main.fibonacci", (0, 0))[0] > 5, f"Go's profile: fibonacci has {ours.get('main.fibonacci')}")
     checks.equal(profile["sampling_period_ns"], 10000000, "Go's profile: period")
-    listed = pprof(checks, "Go's profile", path, "-sample_index=samples", "-list", "main.fibonacci")
+    listed = exported.pprof(checks, "Go's profile", path, "-sample_index=samples", "-list", "main.fibonacci")
     lines = {int(line): int(flat) for flat, line in re.findall(r"^ +(\d+) +\d+ +(\d+):", listed, re.M)}
     fibonacci = next(function for function in profile["functions"] if function["name"] == "main.fibonacci")
     checks.equal({line["line"]: line["cpu_samples"] for line in fibonacci["lines"] if line["cpu_samples"]}, lines,
@@ -182,14 +154,14 @@ def test_go_profile(checks, directory):
 
 def read_foreign(checks, path):
     """Own CPU time by function."""
-    text = pprof(checks, path.name, path, "-sample_index=cpu", "-unit=ns", "-nodefraction=0", "-nodecount=10000", "-top")
+    text = exported.pprof(checks, path.name, path, "-sample_index=cpu", "-unit=ns", "-nodefraction=0", "-nodecount=10000", "-top")
     return {name: float(flat) for flat, name in re.findall(r"^ *([\d.]+)(?:ns)? +[\d.e+-]+% .*% +(\S.*?)(?: \(inline\))?$", text, re.M)}
 
 
 def test_hostile_names(checks, directory):
     count = exported.write_hostile(directory / "hostile.json")
     path = exported.export(directory / "hostile.json", directory / "hostile.pb.gz")
-    text = pprof(checks, "hostile names", path, "-raw")
+    text = exported.pprof(checks, "hostile names", path, "-raw")
     checks.that(re.search(r"^Comment: [1-9]\d* names were shortened", text, re.M), "shortened names are not said")
     checks.that(not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", text.replace("\t", "")), "a control character got through")
     own = [line for line in text.splitlines() if re.match(r"^ +\d+ +\d+ +\d+ +3000000 ", line)]

@@ -5,11 +5,30 @@
 
 #include "cmd/cmd.h"
 #include "cmd/control_call.h"
+#include "output/text.h"
+
+#define PROBLEM_SHOWN 300 /* characters */
 
 static void print_table(struct json_object *reply, const char *used, const char *most)
 {
 	printf("  %-10s %" PRId64 " of %" PRId64 "\n", used, control_number(reply, used),
 	    control_number(reply, most));
+}
+
+static void print_push(struct json_object *push)
+{
+	const char *problem = control_text(push, "problem");
+
+	printf("Pushes to %s (%s): %" PRId64 " accepted, %" PRId64 " dropped, %" PRId64
+	       " wait, %" PRId64 " of %" PRId64 " bytes\n",
+	    control_text(push, "url"), control_text(push, "store"), control_number(push, "pushed"),
+	    control_number(push, "dropped"), control_number(push, "spooled"),
+	    control_number(push, "spool_bytes"), control_number(push, "spool_bytes_max"));
+	if (!*problem)
+		return;
+	printf("  %" PRId64 " attempts failed, now: ", control_number(push, "failed"));
+	text_print(stdout, problem, PROBLEM_SHOWN);
+	printf("; again in %.1f s\n", (double)control_number(push, "next_ns") / 1e9);
 }
 
 static void print_status(struct json_object *reply)
@@ -35,6 +54,8 @@ static void print_status(struct json_object *reply)
 	puts(json_object_object_length(losses) ? "Not measured:" : "Nothing was lost.");
 	json_object_object_foreach(losses, cause, count)
 	    printf("  %-20s %" PRId64 "\n", cause, json_object_get_int64(count));
+	if (json_object_object_get(reply, "push"))
+		print_push(json_object_object_get(reply, "push"));
 }
 
 int cmd_status(int argc, char **argv)

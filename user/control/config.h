@@ -38,7 +38,15 @@
 	KEY(metrics_address, TEXT, "127.0.0.1", 0, 0)       \
 	KEY(metrics_port, NUMBER, "9960", 0, 65535)         \
 	KEY(metrics_lines, NUMBER, "20", 0, 100000)         \
-	KEY(metrics_sampled, NUMBER, "100", 0, 100000)
+	KEY(metrics_sampled, NUMBER, "100", 0, 100000)      \
+	KEY(push_url, TEXT, "", 0, 0)                       \
+	KEY(push_interval, DURATION, "1m", 0, 0)            \
+	KEY(push_timeout, DURATION, "30s", 0, 0)            \
+	KEY(push_labels, TEXT, "", 0, 0)                    \
+	KEY(push_token_file, TEXT, "", 0, 0)                \
+	KEY(push_password_file, TEXT, "", 0, 0)             \
+	KEY(push_ca_file, TEXT, "", 0, 0)                   \
+	KEY(push_spool_bytes, SIZE, "64M", 0, 0)
 
 enum config_key {
 #define KEY(name, kind, standard, low, high) CONFIG_##name,

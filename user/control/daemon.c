@@ -411,6 +411,28 @@ static int open_http(struct daemon *daemon, struct failure *failure)
 						   : 0;
 }
 
+static int drain_all(void *context, struct profile **ret_profile, struct failure *failure)
+{
+	struct daemon *daemon = context;
+
+	return sampling_drain(&daemon->probes, NULL, ret_profile, failure);
+}
+
+static int open_push(struct daemon *daemon, struct failure *failure)
+{
+	const struct push_options options = {
+	    .event = daemon->event,
+	    .config = &daemon->config,
+	    .state_directory = daemon->state_directory,
+	    .boot = daemon->boot,
+	    .started_ns = engine_started(daemon->engine),
+	    .drain = drain_all,
+	    .context = daemon,
+	};
+
+	return push_open(&options, &daemon->push, failure);
+}
+
 static int start(struct daemon *daemon, struct failure *failure)
 {
 	int error = configure(daemon, failure);
@@ -425,6 +447,8 @@ static int start(struct daemon *daemon, struct failure *failure)
 	if (!error)
 		error = open_engine(daemon, failure);
 	if (!error)
+		error = open_push(daemon, failure);
+	if (!error)
 		error = daemon_read_probes(daemon, failure);
 	if (!error)
 		error = open_server(daemon, failure);
@@ -432,7 +456,7 @@ static int start(struct daemon *daemon, struct failure *failure)
 }
 
 /*
- * The end that was asked for: probes first, then the profile, then what is pinned. If the profile
+ * The end that was asked for: probes first, then the profiles, then what is pinned. If a profile
  * cannot be written, the counters stay pinned for the next start.
  */
 static int finish(struct daemon *daemon)
@@ -443,7 +467,9 @@ static int finish(struct daemon *daemon)
 	(void)sd_notify(0, "STOPPING=1");
 	sampling_stop(daemon->sampling);
 	engine_stop(daemon->engine);
-	error = daemon_write_profile(daemon, &failure);
+	error = push_finish(daemon->push, &failure);
+	if (!error)
+		error = daemon_write_profile(daemon, &failure);
 	if (error) {
 		log_error("%s; the counters stay pinned in %s for the next start", failure.text,
 		    daemon->pins);
@@ -460,6 +486,7 @@ static void daemon_fini(struct daemon *daemon)
 {
 	server_free(daemon->server);
 	http_free(daemon->http);
+	push_free(daemon->push);
 	metrics_marks_fini(&daemon->marks);
 	probes_fini(&daemon->probes);
 	sampling_free(daemon->sampling);
@@ -513,5 +540,6 @@ int daemon_purge(const struct daemon_options *options)
 	}
 	engine_purge(daemon.pins);
 	daemon_remove_files(&daemon);
+	push_purge(daemon.state_directory);
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "control/config.h"
 #include "control/probes.h"
+#include "control/push.h"
 #include "control/server.h"
 #include "output/metrics_marks.h"
 
@@ -42,7 +43,8 @@ struct daemon {
 	struct probes probes;
 	struct server *server;
 	struct http *http;
-	gid_t group; /* whose members may call; (gid_t)-1: root alone */
+	struct push *push; /* NULL: nothing is pushed */
+	gid_t group;       /* whose members may call; (gid_t)-1: root alone */
 	sd_event_source *tick;
 	uint64_t snapshot_ns; /* CLOCK_MONOTONIC of the next one, 0: none */
 };

@@ -51,6 +51,18 @@ static uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static void fill_push(const struct push *push, struct metrics_health *health)
+{
+	struct push_status status;
+
+	push_get_status(push, &status);
+	health->pushes[0] = status.pushed;
+	health->pushes[1] = status.failed;
+	health->pushes[2] = status.dropped;
+	health->push_spool = status.spooled;
+	health->push_spool_bytes = status.spool_bytes;
+}
+
 static void fill_health(const struct daemon *daemon, struct metrics_health *health)
 {
 	struct engine_fill fill;
@@ -71,6 +83,8 @@ static void fill_health(const struct daemon *daemon, struct metrics_health *heal
 	health->tables[2].name = "lines";
 	health->tables[2].used = fill.lines;
 	health->tables[2].size = fill.lines_max;
+	if (daemon->push)
+		fill_push(daemon->push, health);
 }
 
 /* Series of probes that were removed disappear. */

@@ -213,8 +213,13 @@ static int do_set_rate(struct call *call, struct json_stream *json)
 
 static int do_reset(struct call *call, struct json_stream *json)
 {
+	int error;
+
 	(void)json;
-	return probes_reset(&call->daemon->probes, call->user, call->failure);
+	push_before_reset(call->daemon->push);
+	error = probes_reset(&call->daemon->probes, call->user, call->failure);
+	push_after_reset(call->daemon->push);
+	return error;
 }
 
 /* ---- Collect, Status, Watch ---- */

@@ -169,6 +169,28 @@ static uint64_t count_samples(const struct profile *profile)
 	return samples;
 }
 
+static void write_push(struct json_stream *json, const struct push *push)
+{
+	struct push_status status;
+
+	push_get_status(push, &status);
+	json_open(json, "push", '{', JSON_COMPACT);
+	json_text(json, "url", status.url);
+	json_text(json, "store", status.store);
+	json_unsigned(json, "pushed", status.pushed);
+	json_unsigned(json, "failed", status.failed);
+	json_unsigned(json, "dropped", status.dropped);
+	json_unsigned(json, "spooled", status.spooled);
+	json_unsigned(json, "spool_bytes", status.spool_bytes);
+	json_unsigned(json, "spool_bytes_max", status.spool_limit);
+	json_signed(json, "pushed_ns", status.pushed_ns);
+	if (status.problem)
+		json_text(json, "problem", status.problem);
+	if (status.next_ns)
+		json_unsigned(json, "next_ns", status.next_ns);
+	json_close(json);
+}
+
 void reply_status(
     struct json_stream *json, const struct daemon *daemon, const struct profile *profile)
 {
@@ -193,6 +215,8 @@ void reply_status(
 	json_unsigned(json, "sampling_hz", sampling_hz(daemon->sampling));
 	json_unsigned(json, "cpu_samples", count_samples(profile));
 	write_losses(json, profile);
+	if (daemon->push)
+		write_push(json, daemon->push);
 }
 
 static uint64_t now_ns(void)

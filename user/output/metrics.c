@@ -106,7 +106,8 @@ static size_t item_count(const struct metrics_stream *stream, enum metric metric
 {
 	if (metric <= METRIC_LINE_CPU_SAMPLES)
 		return stream->set.series.count;
-	return metric == METRIC_LOSSES ? LOSS_COUNT
+	return metric == METRIC_LOSSES   ? LOSS_COUNT
+	       : metric == METRIC_PUSHES ? METRICS_PUSH_RESULTS
 	       : metric == METRIC_TABLE_USED || metric == METRIC_TABLE_SIZE
 		   ? ARRAY_SIZE(stream->health.tables)
 		   : 1;
@@ -162,6 +163,10 @@ static uint64_t health_of(enum metric metric, const struct metrics_stream *strea
 		return health->scrapes;
 	case METRIC_DRAIN:
 		return health->drain_ns;
+	case METRIC_PUSH_SPOOL:
+		return health->push_spool;
+	case METRIC_PUSH_SPOOL_BYTES:
+		return health->push_spool_bytes;
 	default:
 		return health->scrape_ns;
 	}
@@ -215,6 +220,7 @@ static void tell_labelled(
 
 static void tell_item(struct metrics_stream *stream, size_t item)
 {
+	static const char *const push_results[METRICS_PUSH_RESULTS] = {"ok", "failed", "dropped"};
 	const enum metric metric = stream->metric;
 
 	if (metric <= METRIC_LINE_CPU_SAMPLES)
@@ -222,6 +228,8 @@ static void tell_item(struct metrics_stream *stream, size_t item)
 	else if (metric == METRIC_LOSSES)
 		tell_labelled(
 		    stream, "cause", loss_cause((enum loss)item), stream->profile->losses[item]);
+	else if (metric == METRIC_PUSHES)
+		tell_labelled(stream, "result", push_results[item], stream->health.pushes[item]);
 	else if (metric == METRIC_TABLE_USED || metric == METRIC_TABLE_SIZE)
 		tell_labelled(stream, "table", stream->health.tables[item].name,
 		    metric == METRIC_TABLE_USED ? stream->health.tables[item].used

@@ -15,6 +15,9 @@
 
 enum metrics_format { METRICS_TEXT, METRICS_OPEN, METRICS_PROTOBUF };
 
+/* What becomes of pushes, in the order of metrics_health's: "ok", "failed", "dropped". */
+#define METRICS_PUSH_RESULTS 3
+
 struct metrics_health {
 	uint64_t probes, clients, restarts, scrapes;
 	uint64_t drain_ns;  /* of this scrape */
@@ -23,6 +26,8 @@ struct metrics_health {
 		const char *name;
 		uint64_t used, size;
 	} tables[3];
+	uint64_t pushes[METRICS_PUSH_RESULTS]; /* all 0 where nothing is pushed */
+	uint64_t push_spool, push_spool_bytes;
 };
 
 struct metrics_options {

@@ -49,7 +49,13 @@
 	    "How long making the answer took for the scrape before this one.")                     \
 	METRIC(TABLE_USED, "lprofd_table_used", GAUGE, ONE,                                        \
 	    "Entries of the kernel's tables that are taken.")                                      \
-	METRIC(TABLE_SIZE, "lprofd_table_size", GAUGE, ONE, "Entries of the kernel's tables.")
+	METRIC(TABLE_SIZE, "lprofd_table_size", GAUGE, ONE, "Entries of the kernel's tables.")     \
+	METRIC(PUSHES, "lprofd_pushes", COUNTER, ONE,                                              \
+	    "Profiles that the store accepted, attempts that failed, profiles that were dropped.") \
+	METRIC(PUSH_SPOOL, "lprofd_push_spool_profiles", GAUGE, ONE,                               \
+	    "Profiles that wait to be pushed.")                                                    \
+	METRIC(PUSH_SPOOL_BYTES, "lprofd_push_spool_bytes", GAUGE, ONE,                            \
+	    "Bytes of the profiles that wait to be pushed.")
 
 enum metric {
 #define METRIC(id, name, type, unit, help) METRIC_##id,
