@@ -37,7 +37,7 @@ def profile(functions, **more):
 def example(source):
     """Three functions in a file that this writes; the hot line is line 7 of work()."""
     source.write_text("".join(f"line {number} of the file\n" for number in range(1, 41)))
-    lines = [line(source, 5, 100, 1_000_000), line(source, 7, 300, 8_000_000, timing="shared"), line(source, 9, 0, 0)]
+    lines = [line(source, 5, 100, 1_000_000, error_ns=1_500_000, self_error_ns=900_000), line(source, 7, 300, 8_000_000, timing="shared"), line(source, 9, 0, 0)]
     frames = [{"name": name, "file": str(source), "line": 1, "image": None} for name in ("main", "work", "rest")]
     return profile([
         function("main", source, 20, 1, 10_000_000, self_ns=1_000_000),

@@ -61,6 +61,10 @@ def check_function(checks, page, source):
     heats = page.run("[...document.querySelectorAll('.source .row')].map((row) => Number(row.querySelector('.code').style.getPropertyValue('--heat')))")
     checks.equal(max(range(len(heats)), key=heats.__getitem__), 3, f"the hottest row: {heats}")
     checks.equal([row["Hits"] for number in (4, 5, 9) for row in rows(page, number)], ["", "100", "0"], "hits")
+    unsure = {key.split(" (")[0]: text.replace("\u202f", "") for key, text in rows(page, 5)[0].items()}
+    checks.equal([unsure[key] for key in ("Time", "Per hit", "% Time")], ["<2500.0", "<25000.0", "<27.8"], "a time that drowns in its error")
+    checks.equal(page.run("document.querySelector('.row[data-line=\"5\"] .time').title"), "1 ms ± 1.5 ms", "the error of a time")
+    checks.that("drowns in the error" in page.run("document.querySelector('main').textContent"), "what < means")
     checks.that("not counted: no safe place" in rows(page, 8)[0]["Source"], f"a line that was not counted: {rows(page, 8)}")
     checks.equal(page.run("document.querySelectorAll('.histogram > *').length"), 3, "bars of the histogram")
     checks.equal([head for head in page.text("h3") if head.startswith("Call")], ["Callers"], "callers and callees")

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/certainty.h"
 #include "model/distribution.h"
 #include "model/profile.h"
 
@@ -107,9 +108,55 @@ static void test_losses_by_name(void **state)
 	assert_string_equal(loss_cause(LOSS_DEPTH), "depth");
 }
 
+static void test_certainty(void **state)
+{
+	(void)state;
+	assert_false(certainty_drowns(0, 0)); /* nothing known */
+	assert_false(certainty_drowns(5, 0));
+	assert_true(certainty_drowns(0, 1));
+	assert_true(certainty_drowns(-3, 1));
+	assert_true(certainty_drowns(5, 5));
+	assert_false(certainty_drowns(6, 5));
+	assert_true(certainty_share(10, 5) == 0.5);
+	assert_true(certainty_share(5, 5) == 0);
+	assert_true(certainty_share(-5, 3) == 0);
+}
+
+/* 100 of 400 calls of 10 us, half of them 5 and half 15: the deviation of one is 5 us. */
+static void test_certainty_of_estimates(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_new();
+	struct profile_function *function = profile_add_function(profile);
+	uint64_t counts[HISTOGRAM_BUCKETS] = {0};
+
+	(void)state;
+	function->calls = 400;
+	function->timed_calls = 100;
+	function->total_ns = 1000000;
+	function->min_ns = 4990;
+	function->max_ns = 15010;
+	counts[histogram_bucket(5000)] = counts[histogram_bucket(15000)] = 50;
+	assert_int_equal(distribution_store(function, counts), 0);
+	/* 2 deviations: 2 * 4 ms * 0.5 * sqrt(0.75 / 100) */
+	assert_in_range(certainty_of_estimate(profile, function), 310000, 385000);
+	function->error_ns = 100000;
+	assert_in_range(certainty_of_estimate(profile, function), 710000, 785000);
+	/* Drawn with 25 call trees: half as sure. */
+	ARRAY_APPEND(&function->callers,
+	    (struct profile_caller){.function = PROFILE_NO_FUNCTION, .calls = 25});
+	function->error_ns = 0;
+	assert_in_range(certainty_of_estimate(profile, function), 620000, 770000);
+	function->timed_calls = 400;
+	assert_true(certainty_of_estimate(profile, function) == 0);
+	function->timed_calls = 0;
+	assert_true(certainty_of_estimate(profile, function) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_certainty),
+	    cmocka_unit_test(test_certainty_of_estimates),
 	    cmocka_unit_test(test_buckets_touch),
 	    cmocka_unit_test(test_distribution),
 	    cmocka_unit_test(test_spread_inside_a_bucket),

@@ -40,6 +40,7 @@ static const char lines_text[] =
     "     8         0                                 \treturn sum;\n"
     "\n"
     "  1000 calls, all timed; a call took 4.66 us (median), 8.92 us (99%), 9 us (longest)\n"
+    "  times: +- 200 us in all (4%)\n"
     "  lines that share their time with a neighbour: 6\n"
     "  line 7 not counted: no safe place for a probe\n"
     "\n";
@@ -54,12 +55,13 @@ static const char functions_text[] =
     "    10/20 1100.000  550.000 6000.000 6000.000 @:11(main)\n"
     "     1000 4000.000    4.000 5000.000    5.000 @:3(add)\n"
     "\n"
-    "   main: timed 2 of 20 calls (rate 0.1), times are of those; of all calls ~60 ms\n"
+    "   main: timed 2 of 20 calls (rate 0.1), times are of those; of all calls ~60 ms +- 80.5 ms\n"
     "\n";
 
 static const char cost_text[] =
-    "Probes: 8020 hits cost 8.1 ms, 0.405% of one CPU (emulated 650 ns, stepped 10.2 us, return "
-    "900 ns a hit)\n"
+    "Probes: 8020 hits cost 8.1 ms, 0.405% of one CPU (emulated 650 ns +- 60 ns, stepped 10.2 us "
+    "+- "
+    "700 ns, return 900 ns +- 80 ns a hit)\n"
     "Times are corrected for that: of 13.5 ms in all functions' calls, 11 ms remain.\n"
     "4 hits were in processes that are no targets but run the same code.\n"
     "Budget: 2% of one CPU. To keep it probes were taken away 3 times:\n"
@@ -171,6 +173,33 @@ static void test_cpu_tables(void **state)
 	assert_non_null(strstr(text, ":6             \tfor (int i = 0; i < 4; i++)\n"));
 	assert_true(
 	    strstr(text, "0.003  100.00  lprof-test") < strstr(text, ":5             \tint"));
+}
+
+/* Errors of more than a tenth are told, and a time that is no more than its error is no number. */
+static void test_uncertain_times(void **state)
+{
+	struct report_options options = {0};
+	CLEANUP(profile_free_p) struct profile *profile = exact_example(source_path);
+	struct profile_function *add = &profile->functions.items[0];
+	CLEANUP_FREE char *text = NULL;
+
+	(void)state;
+	add->error_ns = 1000000;
+	add->self_error_ns = 4000000;
+	add->lines.items[0].error_ns = 1200000;
+	add->lines.items[1].error_ns = 920000;
+	text = printed(profile, &options);
+	assert_non_null(strstr(text, "\n     5      1000   <2200000.0  <2200.0    <44.0  \tint"));
+	assert_non_null(strstr(text, "\n     6      4000    4000000.0   1000.0     80.0  \tfor"));
+	assert_non_null(strstr(text, "\n  times: +- 1 ms in all (20%); worse than 10%: line 6 "
+				     "23%; < marks what drowns in that: less, if anything\n"));
+	assert_non_null(strstr(text, " 1000 <8000000.0  <8000.0 5000000.0    5000.0 "));
+	assert_non_null(strstr(text, "\n   add: cumtime +- 20%\n"));
+	assert_non_null(strstr(text, "\n   < marks what drowns in the error of the probes'"));
+	add->lines.items[0].error_ns = 999999;
+	free(text);
+	text = printed(profile, &options);
+	assert_non_null(strstr(text, "; worse than 10%: line 5 100%, 6 23%\n"));
 }
 
 /* A line's time by what its thread did. */
@@ -340,6 +369,7 @@ int main(void)
 	    cmocka_unit_test(test_line_table),
 	    cmocka_unit_test(test_function_table),
 	    cmocka_unit_test(test_cpu_tables),
+	    cmocka_unit_test(test_uncertain_times),
 	    cmocka_unit_test(test_states),
 	    cmocka_unit_test(test_samples_alone),
 	    cmocka_unit_test(test_missing_source),

@@ -30,6 +30,13 @@ double profile_time_a_call(const struct profile_function *function)
 	return calls > 0 ? (double)function->total_ns / calls : 0;
 }
 
+static double error_a_call(const struct profile_function *function)
+{
+	double calls = timed_primitive(function);
+
+	return calls > 0 ? (double)function->error_ns / calls : 0;
+}
+
 double profile_time_a_hit(const struct profile_line *line)
 {
 	return line->hits ? (double)line->total_ns / (double)line->hits : 0;
@@ -44,6 +51,19 @@ static double function_uncertainty(const struct profile_function *function)
 	if (calls < CALLS_FOR_CERTAINTY)
 		return mean * mean;
 	return distribution_variance(function) / calls;
+}
+
+static double squared(double number)
+{
+	return number * number;
+}
+
+/* A mean that is changed more than by noise: more than by the errors as well? */
+static void judge_change(
+    double change, double error, double new_error, bool *ret_changed, bool *ret_within_error)
+{
+	*ret_within_error = change <= sqrt(squared(error) + squared(new_error));
+	*ret_changed = !*ret_within_error;
 }
 
 static bool function_changed(
@@ -93,8 +113,11 @@ static void judge_line(const struct diff_function *function, struct diff_line *l
 
 	if (!function->base || !function->new)
 		return;
-	if (line->base && line->new)
-		line->time_changed = line_time_changed(line->base, line->new);
+	if (line->base && line->new &&line_time_changed(line->base, line->new))
+		judge_change(fabs(profile_time_a_hit(line->new) - profile_time_a_hit(line->base)),
+		    (double)line->base->error_ns / (double)line->base->hits,
+		    (double)line->new->error_ns / (double)line->new->hits, &line->time_changed,
+		    &line->within_error);
 	before = hits_a_call(function->base, line->base);
 	after = hits_a_call(function->new, line->new);
 	line->hits_changed = fabs(after - before) > HITS_FLOOR * fmax(before, after);
@@ -204,7 +227,11 @@ int profile_diff(
 			function.base = *a++;
 		if (order >= 0)
 			function.new = *b++;
-		function.time_changed = function_changed(function.base, function.new);
+		if (function_changed(function.base, function.new))
+			judge_change(fabs(profile_time_a_call(function.new) -
+					  profile_time_a_call(function.base)),
+			    error_a_call(function.base), error_a_call(function.new),
+			    &function.time_changed, &function.within_error);
 		error = match_lines(&function);
 		error = error ? error : ARRAY_APPEND(&diff.functions, function);
 		if (error)

@@ -14,6 +14,10 @@
  * exceeds 2.58 uncertainties, 5% of the base and 5 ns, about what the probes' correction leaves.
  * It marks too little rather than too much.
  *
+ * Both also have the error of what was subtracted for probes. Two calibrations err independently,
+ * so a change must exceed the root of the errors' squares too. One that does not, and else would be
+ * marked, is told to be within the error.
+ *
  * Hits are counts, not samples: a change of hits per call is marked from 1% on.
  */
 #ifndef LPROF_MODEL_PROFILE_DIFF_H
@@ -25,11 +29,13 @@
 struct diff_line {
 	const struct profile_line *base, *new;
 	bool time_changed, hits_changed; /* outside noise */
+	bool within_error; /* the time would be, if the probes' cost were known exactly */
 };
 
 struct diff_function {
 	const struct profile_function *base, *new; /* NULL: only the other profile has it */
 	bool time_changed;                         /* time a call, outside noise */
+	bool within_error;                         /* likewise as that of lines */
 	ARRAY(struct diff_line) lines;             /* by file and line */
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Prints the comparison of two profiles:
 //
-//	Timer unit: 1e-09 s; * marks a change outside noise
+//	Timer unit: 1e-09 s; * marks a change outside noise, ~ one within the error
 //
 //	File: /src/add.c
 //	Function: add at line 3: 4000.0 -> 5000.0 a call (+25.0%) *
@@ -66,7 +66,10 @@ static void print_line(
 		format_change((after - before) / table->unit_ns, 9, more_per_hit);
 	fputs(heat, table->stream);
 	fprintf(table->stream, row_template, number, hits, more_hits, time, more_time,
-	    new->hits ? per_hit : "", more_per_hit, marked ? "*" : "");
+	    new->hits ? per_hit : "", more_per_hit,
+	    marked               ? "*"
+	    : line->within_error ? "~"
+				 : "");
 	text_print(table->stream, contents ? contents : "", CONTENTS_MAX);
 	fputs(*heat ? "\033[0m\n" : "\n", table->stream);
 }
@@ -96,7 +99,10 @@ static void print_head(const struct table *table, const struct diff_function *fu
 	else if (base > 0)
 		fprintf(table->stream, ": %s -> %s a call (%+.1f%%)%s",
 		    report_duration(base, before), report_duration(new, after),
-		    100 * (new - base) / base, function->time_changed ? " *" : "");
+		    100 * (new - base) / base,
+		    function->time_changed   ? " *"
+		    : function->within_error ? ", within the error of the probes' cost"
+					     : "");
 	fprintf(table->stream, "\n  calls %" PRIu64 " -> %" PRIu64 ", total %s -> %s\n",
 	    function->base ? function->base->calls : 0, function->new ? function->new->calls : 0,
 	    report_duration(function->base ? (double)function->base->total_ns : 0, before),
@@ -143,7 +149,7 @@ void diff_print(const struct profile_diff *diff, const struct profile *base,
 	table.unit_ns = unit * 1e9;
 	fprintf(stream,
 	    "Timer unit: %g s; + columns are new less base; * marks a change outside "
-	    "noise\n\n",
+	    "noise, ~ one within the error of the probes' cost\n\n",
 	    unit);
 	ARRAY_FOREACH (function, &diff->functions)
 		print_function(&table, function);
@@ -164,6 +170,7 @@ static void print_json_function(
 	json_unsigned(json, "timed_calls", function->timed_calls);
 	json_signed(json, "total_ns", function->total_ns);
 	json_signed(json, "self_ns", function->self_ns);
+	json_unsigned(json, "error_ns", function->error_ns);
 	json_real(json, "per_call_ns", profile_time_a_call(function));
 	json_close(json);
 }
@@ -180,6 +187,7 @@ static void print_json_line(
 	json_unsigned(json, "hits", line->hits);
 	json_signed(json, "total_ns", line->total_ns);
 	json_signed(json, "self_ns", line->self_ns);
+	json_unsigned(json, "error_ns", line->error_ns);
 	json_real(json, "per_hit_ns", profile_time_a_hit(line));
 	json_close(json);
 }
@@ -200,6 +208,7 @@ static void print_json_lines(struct json_stream *json, const struct diff_functio
 			line->base ? -line->base->total_ns : 0));
 		json_boolean(json, "time_changed", line->time_changed);
 		json_boolean(json, "hits_changed", line->hits_changed);
+		json_boolean(json, "within_error", line->within_error);
 		json_close(json);
 	}
 	json_close(json);
@@ -227,6 +236,7 @@ void diff_print_json(const struct profile_diff *diff, FILE *stream)
 		    profile_sum_ns(function->new ? function->new->total_ns : 0,
 			function->base ? -function->base->total_ns : 0));
 		json_boolean(&json, "time_changed", function->time_changed);
+		json_boolean(&json, "within_error", function->within_error);
 		print_json_lines(&json, function);
 		json_close(&json);
 	}

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/certainty.h"
+
 static const struct {
 	const char *name;
 	double seconds;
@@ -125,6 +127,18 @@ const char *report_number(double number, int decimals, int width, char text[REPO
 		snprintf(text, REPORT_NUMBER_MAX, "%.2g", number);
 	else if (used > width)
 		snprintf(text, REPORT_NUMBER_MAX, "%.3g", number);
+	return text;
+}
+
+const char *report_time(int64_t ns, uint64_t error_ns, double unit_ns, int decimals, int width,
+    char text[REPORT_NUMBER_MAX])
+{
+	char number[REPORT_NUMBER_MAX];
+
+	if (!certainty_drowns(ns, error_ns))
+		return report_number((double)ns / unit_ns, decimals, width, text);
+	report_number(((double)ns + (double)error_ns) / unit_ns, decimals, width - 1, number);
+	snprintf(text, REPORT_NUMBER_MAX, "<%.*s", REPORT_NUMBER_MAX - 2, number);
 	return text;
 }
 

@@ -112,6 +112,10 @@ const char *report_duration(double ns, char text[REPORT_DURATION_MAX]);
 #define REPORT_NUMBER_MAX 40
 const char *report_number(double number, int decimals, int width, char text[REPORT_NUMBER_MAX]);
 
+/* Likewise a time in nanoseconds, over `unit_ns`; "<12.0" if it drowns in its error. */
+const char *report_time(int64_t ns, uint64_t error_ns, double unit_ns, int decimals, int width,
+    char text[REPORT_NUMBER_MAX]);
+
 /* CPU samples alone tell of the function: nothing was probed in it. */
 bool report_is_sampled_only(const struct profile_function *function);
 

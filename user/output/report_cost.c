@@ -8,13 +8,16 @@
 
 #define NAME_MAX_PRINTED 200
 
-static void print_price(FILE *stream, const char **before, const char *class, double ns)
+static void print_price(
+    FILE *stream, const char **before, const char *class, double ns, double error_ns)
 {
 	char text[REPORT_DURATION_MAX];
 
 	if (ns <= 0)
 		return;
 	fprintf(stream, "%s%s %s", *before, class, report_duration(ns, text));
+	if (error_ns > 0)
+		fprintf(stream, " +- %s", report_duration(error_ns, text));
 	*before = ", ";
 }
 
@@ -27,9 +30,9 @@ static void print_probes(const struct profile *profile, FILE *stream)
 
 	fprintf(stream, "Probes: %" PRIu64 " hits cost %s, %.3g%% of one CPU", cost->hits,
 	    report_duration((double)cost->overhead_ns, text), 100 * cost->share_of_cpu);
-	print_price(stream, &before, "emulated", cost->emulated_ns);
-	print_price(stream, &before, "stepped", cost->stepped_ns);
-	print_price(stream, &before, "return", cost->return_ns);
+	print_price(stream, &before, "emulated", cost->emulated_ns, cost->emulated_error_ns);
+	print_price(stream, &before, "stepped", cost->stepped_ns, cost->stepped_error_ns);
+	print_price(stream, &before, "return", cost->return_ns, cost->return_error_ns);
 	fputs(*before == ',' ? " a hit)\n" : "\n", stream);
 	ARRAY_FOREACH (function, &profile->functions) {
 		raw += (double)function->raw_total_ns;

@@ -14,9 +14,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/certainty.h"
 #include "output/text.h"
 
 #define NAME_MAX_CHARACTERS 500
+#define UNSURE_SHARE        0.1 /* errors that are told function by function */
+#define UNSURE_MAX          20
 
 enum column {
 	COLUMN_CALLS,
@@ -46,13 +49,13 @@ static double timed_primitive(const struct profile_function *function)
 	return primitive;
 }
 
-static void format_time(char cell[48], double ns, double calls, double unit_ns)
+static void format_time(char cell[48], int64_t ns, uint64_t error_ns, double calls, double unit_ns)
 {
 	char text[REPORT_NUMBER_MAX];
 
 	if (calls > 0)
 		snprintf(cell, 48, "%s",
-		    report_number(ns / calls / unit_ns, unit_ns > 1 ? 3 : 1, 13, text));
+		    report_time(ns, error_ns, unit_ns * calls, unit_ns > 1 ? 3 : 1, 13, text));
 	else
 		snprintf(cell, 48, "-"); /* no call was timed */
 }
@@ -61,19 +64,21 @@ static void format_row(struct row *row, double period_ns, double unit_ns)
 {
 	const struct profile_function *function = row->function;
 	double timed = (double)function->timed_calls;
-	double self = (double)function->self_ns, total = (double)function->total_ns;
+	const int64_t self = function->self_ns, total = function->total_ns;
+	const uint64_t self_error = function->self_error_ns, error = function->error_ns;
 
 	if (function->primitive_calls != function->calls)
 		snprintf(row->cells[COLUMN_CALLS], 48, "%" PRIu64 "/%" PRIu64,
 		    function->primitive_calls, function->calls);
 	else
 		snprintf(row->cells[COLUMN_CALLS], 48, "%" PRIu64, function->calls);
-	format_time(row->cells[COLUMN_SELF], self, timed || !function->calls, unit_ns);
-	format_time(row->cells[COLUMN_SELF_CALL], self, timed, unit_ns);
-	format_time(row->cells[COLUMN_TOTAL], total, timed || !function->calls, unit_ns);
-	format_time(row->cells[COLUMN_TOTAL_CALL], total, timed_primitive(function), unit_ns);
+	format_time(row->cells[COLUMN_SELF], self, self_error, timed || !function->calls, unit_ns);
+	format_time(row->cells[COLUMN_SELF_CALL], self, self_error, timed, unit_ns);
+	format_time(row->cells[COLUMN_TOTAL], total, error, timed || !function->calls, unit_ns);
 	format_time(
-	    row->cells[COLUMN_CPU], (double)function->cpu_total_samples * period_ns, 1, unit_ns);
+	    row->cells[COLUMN_TOTAL_CALL], total, error, timed_primitive(function), unit_ns);
+	format_time(row->cells[COLUMN_CPU],
+	    (int64_t)((double)function->cpu_total_samples * period_ns), 0, 1, unit_ns);
 }
 
 static void print_title(
@@ -103,7 +108,7 @@ static void print_title(
 /* Rates, estimates and accounting of functions that have no line table to say it under. */
 static void print_notes(const struct profile *profile, FILE *stream)
 {
-	char total[REPORT_DURATION_MAX];
+	char total[REPORT_DURATION_MAX], error[REPORT_DURATION_MAX];
 
 	ARRAY_FOREACH (function, &profile->functions) {
 		const struct profile_accounting *accounting = &function->accounting;
@@ -113,9 +118,10 @@ static void print_notes(const struct profile *profile, FILE *stream)
 			text_print(stream, function->name, NAME_MAX_CHARACTERS);
 			fprintf(stream,
 			    ": timed %" PRIu64 " of %" PRIu64
-			    " calls (rate %g), times are of those; of all calls ~%s\n",
+			    " calls (rate %g), times are of those; of all calls ~%s +- %s\n",
 			    function->timed_calls, function->calls, function->rate,
-			    report_duration(report_estimate(function, function->total_ns), total));
+			    report_duration(report_estimate(function, function->total_ns), total),
+			    report_duration(certainty_of_estimate(profile, function), error));
 		}
 		if (!profile_identity_holds(accounting)) {
 			fputs("   ", stream);
@@ -126,6 +132,38 @@ static void print_notes(const struct profile *profile, FILE *stream)
 			    accounting->entries, profile_accounted(accounting));
 		}
 	}
+}
+
+/* Times whose error is large, and what "<" means where it stands. */
+static void print_certainty(const struct row *rows, size_t count, FILE *stream)
+{
+	bool drowned = false;
+	size_t told = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct profile_function *function = rows[i].function;
+		const double total = certainty_share(function->total_ns, function->error_ns);
+		const double self = certainty_share(function->self_ns, function->self_error_ns);
+
+		drowned = drowned || certainty_drowns(function->self_ns, function->self_error_ns) ||
+			  certainty_drowns(function->total_ns, function->error_ns);
+		if ((total <= UNSURE_SHARE && self <= UNSURE_SHARE) || told++ >= UNSURE_MAX)
+			continue;
+		fputs("   ", stream);
+		text_print(stream, function->name, NAME_MAX_CHARACTERS);
+		if (self > UNSURE_SHARE)
+			fprintf(stream, ": tottime +- %.0f%%%s", 100 * self,
+			    total > UNSURE_SHARE ? "" : "\n");
+		if (total > UNSURE_SHARE)
+			fprintf(stream, "%s cumtime +- %.0f%%\n", self > UNSURE_SHARE ? "," : ":",
+			    100 * total);
+	}
+	if (told > UNSURE_MAX)
+		fprintf(stream, "   and %zu more functions, see --json\n", told - UNSURE_MAX);
+	if (drowned)
+		fputs(
+		    "   < marks what drowns in the error of the probes' cost: less, if anything\n",
+		    stream);
 }
 
 int report_functions(
@@ -170,6 +208,7 @@ int report_functions(
 	}
 	fputc('\n', stream);
 	print_notes(profile, stream);
+	print_certainty(rows, count, stream);
 	fputc('\n', stream);
 	return 0;
 }

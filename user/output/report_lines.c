@@ -17,12 +17,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/certainty.h"
 #include "model/distribution.h"
 #include "output/text.h"
 
 #define GAP_MAX       200  /* lines without a row that are still printed */
 #define CONTENTS_MAX  1000 /* characters of a source line */
 #define OMISSIONS_MAX 20   /* reasons under a table */
+#define UNSURE_SHARE  0.1  /* errors that are told line by line */
+#define UNSURE_MAX    20
 
 struct table {
 	const struct profile_function *function;
@@ -66,12 +69,14 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 	if (line && (line->hits || line->sites))
 		snprintf(hits, sizeof(hits), "%" PRIu64, line->hits);
 	if (line && (line->hits || line->total_ns)) {
-		report_number(ns / table->unit_ns, 1, 12, total);
+		report_time(line->total_ns, line->error_ns, table->unit_ns, 1, 12, total);
 		if (line->hits)
-			report_number(ns / table->unit_ns / (double)line->hits, 1, 8, per_hit);
+			report_time(line->total_ns, line->error_ns,
+			    table->unit_ns * (double)line->hits, 1, 8, per_hit);
 		if (table->total_ns > 0) {
 			percent = 100 * ns / table->total_ns;
-			snprintf(share, sizeof(share), "%5.1f", percent);
+			report_time(
+			    line->total_ns, line->error_ns, table->total_ns / 100, 1, 8, share);
 		}
 	}
 	if (line && line->total_ns > 0)
@@ -184,7 +189,7 @@ static void print_head(
 	fputc('\n', table->stream);
 }
 
-static void print_timing(const struct table *table)
+static void print_timing(const struct table *table, const struct profile *profile)
 {
 	const struct profile_function *function = table->function;
 	char median[REPORT_DURATION_MAX], most[REPORT_DURATION_MAX], longest[REPORT_DURATION_MAX];
@@ -195,9 +200,10 @@ static void print_timing(const struct table *table)
 	if (report_is_partial(function))
 		fprintf(stream,
 		    "  timed %" PRIu64 " of %" PRIu64 " calls (rate %g): hits and times are of "
-		    "those; of all calls ~%s",
+		    "those; of all calls ~%s +- %s",
 		    function->timed_calls, function->calls, function->rate,
-		    report_duration(report_estimate(function, function->total_ns), median));
+		    report_duration(report_estimate(function, function->total_ns), median),
+		    report_duration(certainty_of_estimate(profile, function), most));
 	else
 		fprintf(stream, "  %" PRIu64 " calls, all timed%s", function->calls,
 		    function->timed_calls < function->calls ? " that ended" : "");
@@ -237,6 +243,41 @@ static void print_budget(const struct table *table)
 		    100 * lines, 1 / lines);
 	if (calls <= 0)
 		fputs("  the budget did not let its probes stand\n", table->stream);
+}
+
+/* "  times: +- 2 us in all (4%); worse than 10%: line 6 23%" */
+static void print_certainty(const struct table *table)
+{
+	const struct profile_function *function = table->function;
+	const double share = certainty_share(function->total_ns, function->error_ns);
+	const char *before = "; worse than 10%: line ";
+	char text[REPORT_DURATION_MAX];
+	bool drowned = false;
+	size_t more = 0, printed = 0;
+
+	if (!function->error_ns || !function->timed_calls)
+		return;
+	fprintf(table->stream, "  times: +- %s in all",
+	    report_duration((double)function->error_ns, text));
+	if (share > 0)
+		fprintf(table->stream, " (%.2g%%)", 100 * share);
+	ARRAY_FOREACH (line, &function->lines) {
+		const double line_share = certainty_share(line->total_ns, line->error_ns);
+
+		drowned =
+		    drowned || (line->hits && certainty_drowns(line->total_ns, line->error_ns));
+		if (line_share <= UNSURE_SHARE)
+			continue;
+		if (printed++ >= UNSURE_MAX) {
+			more++;
+			continue;
+		}
+		fprintf(table->stream, "%s%u %.0f%%", before, line->line, 100 * line_share);
+		before = ", ";
+	}
+	if (more)
+		fprintf(table->stream, " and %zu more, see --json", more);
+	fputs(drowned ? "; < marks what drowns in that: less, if anything\n" : "\n", table->stream);
 }
 
 static void print_accounting(const struct table *table)
@@ -317,7 +358,8 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
 	print_head(&table, profile, source);
 	print_files(&table, source);
 	fputc('\n', stream);
-	print_timing(&table);
+	print_timing(&table, profile);
+	print_certainty(&table);
 	print_budget(&table);
 	if (table.function->inlined_copies)
 		fprintf(stream, "  inlined in %u places: calls there count in the lines only\n",

@@ -48,6 +48,15 @@ function duration(ns) {
 	return `${Number((ns / size).toPrecision(3))} ${name}`;
 }
 
+// A time that is no more than its error: all that is known is that it is less than both together.
+function drowns(ns, error) {
+	return error > 0 && ns <= error;
+}
+
+function withError(ns, error) {
+	return error ? `${duration(ns)} ± ${duration(error)}` : duration(ns);
+}
+
 function percent(share) {
 	return decimal(100 * share) + '%';
 }

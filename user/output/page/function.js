@@ -95,9 +95,9 @@ function figures(data, fn) {
 	if (!isSampledOnly(fn))
 		facts.push(['Calls', fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.calls)}, of them ${count(fn.primitive_calls)} outermost`]);
 	if (fn.timed_calls) {
-		facts.push(['Total', duration(fn.total_ns) + (!data.profile.off_cpu ? '' :
+		facts.push(['Total', withError(fn.total_ns, fn.error_ns) + (!data.profile.off_cpu ? '' :
 			`: ${duration(runningTime(fn))} on CPU, ${duration(fn.waiting_ns)} waiting for one, ${duration(fn.blocked_ns)} blocked`)],
-		['Self', duration(fn.self_ns)]);
+		['Self', withError(fn.self_ns, fn.self_error_ns)]);
 		if (fn.histogram.length)
 			facts.push(['A call took', `${duration(fn.median_ns)} (median), ${duration(fn.p99_ns)} (99%), ${duration(fn.max_ns)} (longest)`]);
 	}
@@ -134,6 +134,8 @@ function cautions(fn) {
 		notes.push(`${count(account.lost)} calls were lost, for the causes listed under The run.`);
 	if (sum !== account.entries)
 		notes.push(`The accounting does not close: ${count(account.entries)} entries, but ${count(sum)} exits + open + unwound + untimed + lost.`);
+	if (fn.lines.some((line) => line.hits && drowns(line.total_ns, line.error_ns)))
+		notes.push('< the time drowns in the error of what was subtracted for probes: it is less, if anything.');
 	if (fn.lines.some((line) => line.timing === 'shared'))
 		notes.push('≈ the line shares its time with a neighbour.');
 	for (const omission of fn.omissions.filter((each) => !each.line))

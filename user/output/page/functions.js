@@ -30,14 +30,19 @@ function totalPerCall(fn) {
 }
 
 function functionRow(data, fn, columns, units, largest) {
-	const timed = (ns, unit) => fn.timed_calls ? decimal(ns / unit[1]) : '–';
+	const upper = {...fn, total_ns: fn.total_ns + fn.error_ns, self_ns: fn.self_ns + fn.self_error_ns};
+	const totalDrowns = drowns(fn.total_ns, fn.error_ns), selfDrowns = drowns(fn.self_ns, fn.self_error_ns);
+	const columnOf = (key) => FUNCTION_COLUMNS.find((column) => column.key === key).of;
+	const timed = (of, drowned, unit) => !fn.timed_calls ? '–'
+		: drowned ? '<' + decimal(of(upper) / unit[1]) : decimal(of(fn) / unit[1]);
+	const errors = {self: ['self_ns', 'self_error_ns'], total: ['total_ns', 'error_ns']};
 	const partial = isPartial(fn) ? ' partial' : '';
 	const texts = {
 		calls: fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.primitive_calls)}/${count(fn.calls)}`,
-		self: timed(estimate(fn, fn.self_ns), units.total),
-		self_call: timed(fn.timed_calls ? fn.self_ns / fn.timed_calls : 0, units.call),
-		total: timed(estimate(fn, fn.total_ns), units.total),
-		total_call: timed(totalPerCall(fn), units.call),
+		self: timed(columnOf('self'), selfDrowns, units.total),
+		self_call: timed(columnOf('self_call'), selfDrowns, units.call),
+		total: timed(columnOf('total'), totalDrowns, units.total),
+		total_call: timed(columnOf('total_call'), totalDrowns, units.call),
 		cpu: decimal(cpuTime(data, fn.cpu_samples) / units.cpu[1]),
 		cpu_share: (100 * fn.cpu_samples / (data.samples || 1)).toFixed(1),
 		cpu_total: decimal(cpuTime(data, fn.cpu_total_samples) / units.cpu[1]),
@@ -48,6 +53,9 @@ function functionRow(data, fn, columns, units, largest) {
 				element('span', {className: 'place', title: shortened(placeOf(fn), 4096)}, '  ' + shortened(shortPlaceOf(fn))));
 		const made = cell(texts[column.key], (column.className || '') +
 			(partial && (column.key === 'self' || column.key === 'total') ? partial : ''));
+		const [time, error] = errors[column.key] || [];
+		if (fn.timed_calls && fn[error])
+			made.title = withError(estimate(fn, fn[time]), estimate(fn, fn[error]));
 		if (['self', 'total', 'cpu', 'cpu_total'].includes(column.key))
 			heat(made, column.of(fn) / largest[column.key]);
 		return made;

@@ -23,7 +23,7 @@ function showRun(data, main) {
 		['Machine', `Linux ${shortened(host.kernel || '?')}, ${host.cpus} CPUs`],
 		['Probes', `${count(cost.hits)} hits cost ${duration(cost.overhead_ns)}, ${percent(cost.share_of_cpu)} of one CPU`],
 	];
-	const prices = Object.entries(cost.per_hit_ns).filter(([, ns]) => ns > 0).map(([kind, ns]) => `${kind} ${duration(ns)}`);
+	const prices = Object.entries(cost.per_hit_ns).filter(([, ns]) => ns > 0).map(([kind, ns]) => `${kind} ${withError(ns, (cost.per_hit_error_ns || {})[kind])}`);
 	if (prices.length)
 		facts.push(['A hit costs', prices.join(', ')]);
 	if (cost.bystander_hits)

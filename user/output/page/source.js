@@ -49,7 +49,19 @@ function lineScales(data, fn, columns) {
 	return {totals, units, onCpu, ns};
 }
 
-function lineText(line, column, number, {units, onCpu, ns}) {
+// The errors of what columns show, and the times that they are of.
+const LINE_ERRORS = {time: ['total_ns', 'error_ns'], self: ['self_ns', 'self_error_ns'],
+	hit: ['total_ns', 'error_ns'], share: ['total_ns', 'error_ns']};
+
+function lineText(line, column, scales) {
+	const [time, error] = LINE_ERRORS[column.key] || [];
+	if (!time || !drowns(line[time], line[error]) || !(line.hits || line[time]))
+		return exactText(line, column, column.of(line, scales.totals), scales);
+	const bound = {...line, [time]: line[time] + line[error]};
+	return '<' + exactText(bound, column, column.of(bound, scales.totals), scales);
+}
+
+function exactText(line, column, number, {units, onCpu, ns}) {
 	const ran = line.hits || line.total_ns;
 	if (column.key === 'hits')
 		return line.hits || line.sites ? count(number) : '';
@@ -65,7 +77,10 @@ function lineText(line, column, number, {units, onCpu, ns}) {
 function lineCells(line, columns, scales) {
 	const {totals} = scales;
 	return columns.map((column) => {
-		const made = cell(line ? lineText(line, column, column.of(line, totals), scales) : '', column.className);
+		const made = cell(line ? lineText(line, column, scales) : '', column.className);
+		const [time, error] = LINE_ERRORS[column.key] || [];
+		if (line && line[error])
+			made.title = withError(line[time], line[error]);
 		if (column.key === 'time' && totals.time > 0 && line)
 			heat(made, line.total_ns / totals.time);
 		if (column.key === 'cpu' && totals.samples && line)
