@@ -164,6 +164,18 @@ static __always_inline bool clock_is_read_first(const struct site *site, __u32 c
 	       site->roles & (SITE_LOOP | SITE_PART);
 }
 
+/* Whether hits are not measured now; they cost what they cost. */
+static __always_inline bool is_ignored(const struct site *site, __u32 cost_class)
+{
+	if (settings.gate && !account_is_shut(site->account))
+		return false;
+	if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope)) {
+		count_class(cost_class);
+		account_charge(site->account, cost_of_hit(cost_class));
+	}
+	return true;
+}
+
 /*
  * Finds the thread of a hit, adds what came before the clock reading to its cost, and drops dead
  * frames. NULL: nothing more to do.
@@ -176,13 +188,8 @@ static __always_inline struct thread *hit_begin(
 	struct thread *thread;
 	bool target;
 
-	if (!settings.gate || account_is_shut(site->account)) { /* it cost what it costs */
-		if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope)) {
-			count_class(cost_class);
-			account_charge(site->account, cost_of_hit(cost_class));
-		}
+	if (is_ignored(site, cost_class))
 		return NULL;
-	}
 	task = (struct task_struct *)bpf_get_current_task_btf();
 	thread = thread_get(task, site, cost_class, &target);
 	if (!target)
@@ -601,6 +608,28 @@ __noinline int play_line(struct thread *thread, const struct site *site, __u32 i
 	return counted;
 }
 
+/* A goroutine's stack grows: control will come again, with a larger one. A hit, but no call yet. */
+static __always_inline void count_growth(const struct site *site, __u64 sp, __u64 g)
+{
+	struct thread *thread;
+	bool target;
+
+	if (is_ignored(site, site->cost))
+		return;
+	thread =
+	    thread_get((struct task_struct *)bpf_get_current_task_btf(), site, site->cost, &target);
+	if (!target)
+		return;
+	count_class(site->cost);
+	if (thread && site->roles & SITE_GO)
+		thread = goroutine_get(thread, g, &sp);
+	if (!thread)
+		return;
+	if (site->cost < COST_CLASSES)
+		thread->cost += settings.cost_before_ns[site->cost];
+	hit_end(thread, site, site->cost);
+}
+
 /* Entry, then line, then exit: an exit instruction that is a line is still inside the function. */
 static __always_inline int handle_site(struct registers *registers)
 {
@@ -618,8 +647,10 @@ static __always_inline int handle_site(struct registers *registers)
 		return ENTRY_NOT_TIMED;
 	}
 	if (site->roles & SITE_GROWS &&
-	    condition_holds(registers->flags, SITE_CONDITION(site->roles)))
-		return ENTRY_NOT_TIMED; /* control will come again, with a larger stack */
+	    condition_holds(registers->flags, SITE_CONDITION(site->roles))) {
+		count_growth(site, registers->rsp + site->stack_offset, registers->r14);
+		return ENTRY_NOT_TIMED;
+	}
 	thread =
 	    hit_begin(id, site, registers->rsp + site->stack_offset, registers->r14, site->cost);
 	if (!thread)

@@ -557,6 +557,29 @@ static void calls_begin_where_no_stack_grows(void **state)
 	expect_loss(LOSS_DEPTH, 10);
 }
 
+/* The jump that is taken costs what it costs, and whoever called pays nothing for it. */
+static void growing_stacks_cost(void **state)
+{
+	const uint32_t below_or_equal = 6;
+	struct measured f = function_new(1, 0), g = function_new(2, 0);
+
+	(void)state;
+	settings.cost_before_ns[COST_BARE_ENTRY_EMULATED] = 30;
+	settings.cost_after_ns[COST_BARE_ENTRY_EMULATED] = 12;
+	site_of(g.entry)->roles =
+	    (uint16_t)(SITE_ENTRY | SITE_GROWS | below_or_equal << SITE_CONDITION_SHIFT);
+	at(0);
+	enter(f, SP);
+	hit_flags(g.entry, SP - 64, PROGRAM_SITE, false, CARRY | 0x202);
+	hit_flags(g.entry, SP - 64, PROGRAM_SITE, false, 0x202);
+	native.now += 5;
+	leave(g, SP - 64);
+	leave(f, SP);
+	assert_int_equal(counted(g.id).total_ns, 5);
+	assert_int_equal(counted(f.id).total_ns, 5);
+	assert_int_equal(counted_class(COST_BARE_ENTRY_EMULATED), 1);
+}
+
 /* ---- Capacity ---- */
 
 #define EXTRA 76
@@ -785,6 +808,7 @@ int main(void)
 	    TIMING_TEST(sites_with_several_roles),
 	    TIMING_TEST(exits_hang_on_conditions),
 	    TIMING_TEST(calls_begin_where_no_stack_grows),
+	    TIMING_TEST(growing_stacks_cost),
 	    TIMING_TEST(the_stack_overflows),
 	    TIMING_TEST(lines_below_an_overflow),
 	    TIMING_TEST(deep_frames_without_memory),

@@ -537,6 +537,17 @@ static inline uint64_t counted_loss(enum loss loss)
 	return sum;
 }
 
+/* Hits that no site counted. */
+static inline uint64_t counted_class(enum cost_class cost)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t shard = 0; shard < WORLD_SHARDS; shard++)
+		sum += ((const struct shard_counters *)bpf_map_lookup_elem(&shard_counters, &shard))
+			   ->hits[cost];
+	return sum;
+}
+
 static inline uint64_t counted_bystanders(void)
 {
 	uint64_t sum = 0;
