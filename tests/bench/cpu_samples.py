@@ -51,20 +51,46 @@ def cpu_seconds(prefix, command):
 
 
 def cost(table, name, command, rounds):
-    """In turns, so that a busy machine slows both; the median of the ratios."""
-    ratios = []
+    """In turns, so that a busy machine slows all alike; medians of the ratios."""
+    bare = programs.own("bare_events", "-lbpf")
+    ratios = {"bare": [], "lprof": []}
     with measuring.scratch() as directory:
+        prefixes = {"bare": [bare, "999"], "lprof": [measuring.LPROF, "run", "-o", f"{directory}/x.json", "--"]}
         for _ in range(rounds):
             plain = cpu_seconds([], command)
-            ratios.append(cpu_seconds([measuring.LPROF, "run", "-o", f"{directory}/x.json", "--"], command) / plain - 1)
-    middle = statistics.median(ratios)
-    table.row(f"{name}: CPU time that 999 samples a second cost", f"{100 * middle:.2f}%", f"under {100 * COST:.0f}%", middle < COST)
+            for side, prefix in prefixes.items():
+                ratios[side].append(cpu_seconds(prefix, command) / plain - 1)
+    whole, nothing = (statistics.median(ratios[side]) for side in ("lprof", "bare"))
+    table.row(f"{name}: CPU time that 999 samples a second cost", f"{100 * whole:.2f}%", f"under {100 * COST:.0f}%", whole < COST)
+    table.row(f"{name}: of it, the timer's interrupt with an empty program", f"{100 * nothing:.2f}%")
+    table.row(f"{name}: lprof's own part", f"{100 * (whole - nothing):.2f}%", f"under {100 * COST:.0f}%", whole - nothing < COST)
+
+
+def price(table, rounds):
+    """What a program loses at each sample, as it sees itself: many samples a second, of one frame."""
+    hz, seconds = "4001", "1"
+    gaps, bare = programs.own("gaps"), programs.own("bare_events", "-lbpf")
+    with measuring.scratch() as directory:
+        sides = {
+            "the timer's interrupt with an empty program": [bare, hz],
+            "perf record": ["perf", "record", "-q", "-e", "cpu-clock", "-F", hz, "-o", f"{directory}/perf.data"],
+            "perf record -g": ["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", hz, "-o", f"{directory}/perf.data"],
+            "lprof run": [measuring.LPROF, "run", f"--cpu={hz}", "-o", f"{directory}/x.json", "--"],
+        }
+        found = {side: [] for side in sides}
+        for _ in range(rounds):
+            for side, prefix in sides.items():
+                found[side].append(float(measuring.succeed([*prefix, gaps, hz, seconds]).stdout))
+    for side, each in found.items():
+        ns = statistics.median(each)
+        table.row(f"a sample: {side}", f"{ns / 1000:.2f} us, {ns * 999 / 1e7:.2f}% at 999 Hz")
 
 
 def bench(table, rounds):
     table.section("CPU samples", "Beside `perf record` at the same frequency, in runs of their own: functions as addr2line has them "
                   "(inlined ones apart), lines as perf's srcline. The kernel's time is left out of the shares: what else "
                   "the machine does is in it. The programs have no frame pointers.")
+    price(table, rounds)
     for name, command in commands().items():
         agreement(table, name, command)
         cost(table, name, command, rounds)

@@ -27,7 +27,7 @@ def fetch(name):
 def own(name, *flags):
     """A program of this folder."""
     program = directory("own") / (name + "".join(flags))
-    measuring.succeed(["gcc", "-O2", "-g", *flags, "-o", program, BENCH / f"{name}.c"])
+    measuring.succeed(["gcc", "-O2", "-g", "-o", program, BENCH / f"{name}.c", *flags])
     return program
 
 

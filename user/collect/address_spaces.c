@@ -67,9 +67,14 @@ static bool space_has(const struct address_space *space, const struct mapping *m
 	return false;
 }
 
+static bool is_vdso(const struct process_mapping *mapping)
+{
+	return !strcmp(mapping->path, "[vdso]");
+}
+
 static uint32_t kind_of(const struct process_mapping *mapping)
 {
-	return MAPPING_OF_KIND + (strcmp(mapping->path, "[vdso]") ? PLACE_ANONYMOUS : PLACE_VDSO);
+	return MAPPING_OF_KIND + (is_vdso(mapping) ? PLACE_VDSO : PLACE_ANONYMOUS);
 }
 
 /* What the process maps now, as the kernel's table has it. */
@@ -77,6 +82,7 @@ static int read_space(const struct address_spaces *spaces, pid_t pid, struct add
 {
 	struct process_maps maps = {0};
 	int error = process_read_code("/proc", pid, &maps, NULL);
+	int names = -EAGAIN; /* of code made at run time: looked for once */
 
 	ARRAY_FOREACH (mapping, &maps.mappings) {
 		struct mapping copy = {.start = mapping->start, .end = mapping->end};
@@ -84,7 +90,10 @@ static int read_space(const struct address_spaces *spaces, pid_t pid, struct add
 
 		if (mapping->inode)
 			image = code_images_find(spaces->images, pid, mapping);
-		if (image >= 0)
+		else if (!is_vdso(mapping))
+			image = names =
+			    names == -EAGAIN ? code_images_find_map(spaces->images, pid) : names;
+		if (image >= 0 && mapping->inode)
 			copy.bias = code_image_bias(&spaces->images->items.items[image], mapping);
 		copy.image = image >= 0       ? (uint32_t)image
 			     : mapping->inode ? MAPPING_OF_KIND + PLACE_UNKNOWN

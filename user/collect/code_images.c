@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -96,7 +97,8 @@ static int find_known(
 	ARRAY_FOREACH (known, &images->items) {
 		int number = (int)(known - images->items.items);
 
-		if (known->inode != mapping->inode || known->device != mapping->device)
+		if (known->is_map || known->inode != mapping->inode ||
+		    known->device != mapping->device)
 			continue;
 		if (known->fd < 0) {
 			known->fd = open_mapped(pid, mapping);
@@ -175,6 +177,14 @@ int code_images_adopt(struct code_images *images)
 
 /* ---- Indexes ---- */
 
+const char *code_image_name(struct code_image *image, uint64_t address)
+{
+	if (!image->indexed && image->is_map)
+		(void)perf_map_read(image->fd, &image->names);
+	image->indexed = true;
+	return perf_map_find(&image->names, address);
+}
+
 const struct image_index *code_image_index(struct code_image *image)
 {
 	const struct image_index_options options = {.root = ""};
@@ -195,6 +205,7 @@ void code_images_rest(struct code_images *images)
 {
 	ARRAY_FOREACH (image, &images->items) {
 		image_index_free(TAKE(image->index));
+		perf_map_fini(&image->names);
 		image->indexed = false;
 	}
 }
@@ -207,6 +218,43 @@ void code_images_renew(struct code_images *images, int images_map, int unwind_ta
 	images->unwind_tables = unwind_tables_map;
 	ARRAY_FOREACH (image, &images->items)
 		image->unwound = false;
+}
+
+int code_images_find_map(struct code_images *images, pid_t pid)
+{
+	struct code_image image = {.is_map = true, .fd = perf_map_open("/proc", pid)};
+	struct stat file;
+	int number = 0, error;
+
+	if (image.fd < 0 || fstat(image.fd, &file)) {
+		error = image.fd < 0 ? image.fd : -errno;
+		image.fd = image.fd < 0 ? -1 : image.fd;
+		image_fini(&image);
+		return error;
+	}
+	image.device = file.st_dev;
+	image.inode = file.st_ino;
+	for (; number < (int)images->items.count; number++) {
+		const struct code_image *known = &images->items.items[number];
+
+		if (known->is_map && known->inode == image.inode && known->device == image.device) {
+			image_fini(&image);
+			return number;
+		}
+	}
+	error = number >= SAMPLED_IMAGES                                  ? -ENOSPC
+		: asprintf(&image.path, "/tmp/perf-%d.map", (int)pid) < 0 ? -ENOMEM
+									  : 0;
+	if (!error)
+		error = ARRAY_RESERVE(&images->items, 1);
+	if (!error)
+		error = note_image(images, (uint32_t)number, &image);
+	if (error) {
+		image_fini(&image);
+		return error;
+	}
+	images->items.items[images->items.count++] = image;
+	return number;
 }
 
 /* Puts the rows into a table of their own, then the table where the program looks for it. */

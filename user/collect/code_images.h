@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "target/image_index.h"
+#include "target/perf_map.h"
 #include "target/process_maps.h"
 
 struct code_segment {
@@ -26,6 +27,8 @@ struct code_image {
 	ARRAY(struct code_segment) segments;
 	bool unwound; /* its table was made, if it can be */
 	struct image_index *index;
+	struct perf_map names; /* of a process's code made at run time: no ELF file, but its map */
+	bool is_map;
 	bool indexed; /* the index was opened, if it can be */
 };
 
@@ -47,11 +50,20 @@ int code_images_adopt(struct code_images *images);
  */
 int code_images_find(struct code_images *images, pid_t pid, const struct process_mapping *mapping);
 
+/*
+ * The map of what a process's code made at run time is called, as an image whose addresses are the
+ * process's. -ENOENT: it has written none; others as above.
+ */
+int code_images_find_map(struct code_images *images, pid_t pid);
+
 /* What to subtract from an address in the mapping to have the image's own. */
 uint64_t code_image_bias(const struct code_image *image, const struct process_mapping *mapping);
 
 /* What the image's addresses are, kept until code_images_rest(); NULL: it cannot be read. */
 const struct image_index *code_image_index(struct code_image *image);
+
+/* The name of code in an image that is a map; NULL: none. */
+const char *code_image_name(struct code_image *image, uint64_t address);
 
 /* Gives the memory of all indexes back. */
 void code_images_rest(struct code_images *images);

@@ -62,7 +62,7 @@ static struct resolved_image *resolve_image(struct place_resolver *resolver, uin
 	if (resolved->opened)
 		return resolved;
 	image = &resolver->images->items.items[id];
-	resolved->index = code_image_index(image);
+	resolved->index = image->is_map ? NULL : code_image_index(image);
 	resolved->opened = true;
 	return place_image(resolver, image->path, resolved->index ? resolved->index->build_id : "",
 		   &resolved->image)
@@ -229,6 +229,23 @@ static int push_kind(struct place_resolver *resolver, uint64_t kind)
 	return push_frame(resolver, *known, "", 0);
 }
 
+/* Code made at run time, by what its process calls it: all that it calls alike is one function. */
+static int push_named(
+    struct place_resolver *resolver, const struct resolved_image *image, const char *text)
+{
+	const char *name = profile_intern(resolver->profile, text);
+	struct named named = {.name = name, .linkage_name = name, .image = image->image};
+	uint32_t *known = name ? id_map_put(&resolver->functions, UINT64_MAX - 1 - image->image,
+				     (uint64_t)(uintptr_t)name)
+			       : NULL;
+
+	named.file = profile_intern(resolver->profile, "");
+	if (!known || !named.file ||
+	    (*known == INDEX_NONE && add_function(resolver, &named, known)))
+		return -ENOMEM;
+	return push_frame(resolver, *known, "", 0);
+}
+
 static int push_place(struct place_resolver *resolver, uint64_t place)
 {
 	uint64_t id = place >> PLACE_IMAGE_SHIFT, address = place & PLACE_ADDRESS;
@@ -241,6 +258,12 @@ static int push_place(struct place_resolver *resolver, uint64_t place)
 	image = resolve_image(resolver, id);
 	if (!image)
 		return push_kind(resolver, PLACE_UNKNOWN);
+	if (resolver->images->items.items[id].is_map) {
+		const char *name = code_image_name(&resolver->images->items.items[id], address);
+
+		return name ? push_named(resolver, image, name)
+			    : push_kind(resolver, PLACE_ANONYMOUS);
+	}
 	copy = image->index ? image_index_copy_at(image->index, address) : INDEX_NONE;
 	if (copy != INDEX_NONE)
 		return push_inlined(
