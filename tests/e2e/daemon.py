@@ -66,7 +66,9 @@ class Daemon:
         self.pins = BPFFS / f"lprof-test-{os.getpid()}{name}"
         self.probes = self.directory / "probes.d"
         self.probes.mkdir(exist_ok=True)
-        (self.directory / "lprofd.conf").write_text("[lprofd]\n" + config)
+        # Tests that say nothing of budgets want every call
+        budget = "" if "budget" in config else "\nbudget = 0\nbudget_total = 0\n"
+        (self.directory / "lprofd.conf").write_text("[lprofd]\n" + config + budget)
         self.port = 20000 + os.getpid() % 20000
         self.process = None
         self.said = ""

@@ -31,7 +31,7 @@ static void what_fits_is_whole(void **state)
 static void the_dear_one_pays(void **state)
 {
 	const struct budget_load loads[] = {
-	    {.entries = 0.5, .lines = 1.0}, {.entries = 0.001, .lines = 0.002}, {.entries = 0.004}};
+	    {.entries = 0.1, .lines = 0.2}, {.entries = 0.001, .lines = 0.002}, {.entries = 0.002}};
 
 	(void)state;
 	choose(loads, ARRAY_SIZE(loads), true);
@@ -42,11 +42,21 @@ static void the_dear_one_pays(void **state)
 
 static void calls_stay_exact_while_they_are_cheap(void **state)
 {
-	const struct budget_load loads[] = {{.entries = 0.004, .returns = 0.003, .lines = 1.0}};
+	const struct budget_load loads[] = {{.entries = 0.004, .returns = 0.003, .lines = 0.3}};
 
 	(void)state;
 	choose(loads, 1, true);
 	assert_int_equal(choices[0].step, STEP_LINES);
+}
+
+/* Without the probes that slow it down there will be more hits. */
+static void what_is_slowed_down_will_speed_up(void **state)
+{
+	const struct budget_load loads[] = {{.entries = 0.005, .lines = 0.6}};
+
+	(void)state;
+	choose(loads, 1, true);
+	assert_int_equal(choices[0].step, STEP_SLICED);
 }
 
 /* Entries cost 0.4% of a CPU, and all that is left pays for returns: of 10%. */
@@ -104,6 +114,7 @@ int main(void)
 	    cmocka_unit_test(what_fits_is_whole),
 	    cmocka_unit_test(the_dear_one_pays),
 	    cmocka_unit_test(calls_stay_exact_while_they_are_cheap),
+	    cmocka_unit_test(what_is_slowed_down_will_speed_up),
 	    cmocka_unit_test(fewer_calls_are_timed),
 	    cmocka_unit_test(the_steady_fit),
 	};

@@ -58,6 +58,8 @@ static void write_request(const struct measure_options *options, FILE *stream)
 		json_signed(&json, NULL, *pid);
 	json_close(&json);
 	json_text(&json, "exit", exit_names[options->exit]);
+	if (options->budget_percent > 0)
+		json_real(&json, "budget", options->budget_percent);
 	json_boolean(&json, "follow", options->follow);
 	if (options->cpu)
 		json_unsigned(&json, "cpu_hz", options->cpu_hz);

@@ -206,8 +206,9 @@ static const struct measure_option {
 	"split times of -f and -l into on a CPU, waiting for one, and\nblocked", NULL},
     {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
-    {0, "budget", required_argument, MEASURE, take_budget, "--budget PERCENT",
-	"the most that probes may cost, of one CPU; above it\nthey stand for slices of time only",
+    {0, "budget", required_argument, ALL, take_budget, "--budget PERCENT",
+	"the most that probes may cost, of one CPU; above it\nthe dearest stand for slices of time "
+	"only",
 	"a percentage above 0, such as 2"},
     {0, "price", no_argument, OPTIONS_PLAN, take_price, "--price",
 	"attach for a second, and say what that costs the processes", NULL},

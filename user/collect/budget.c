@@ -16,6 +16,7 @@
 #define SLICES_SHARE_LEAST 0.25            /* of a budget: what slices have if others take it */
 #define PATIENCE_LEAST_NS  SECOND_NS       /* from an overdraft until all is chosen anew */
 #define PATIENCE_MOST_NS   (64 * SECOND_NS)
+#define SHARE_MOST         1000.0           /* of a part that had a limit and has none any more */
 #define SLICES_LEAST       3                /* before all is chosen anew */
 #define STOOD_LEAST_NS     100000           /* what a load must have been measured for */
 #define TAKING_MOST_NS     (10 * SECOND_NS) /* whose pay a slice's coming and going may take */
@@ -68,30 +69,62 @@ void budget_fini(struct budget *budget)
 	ARRAY_FREE(&budget->parts);
 }
 
+/* Where there is a limit of all, each part can be asked to keep to it. */
+static double share_of(const struct budget *budget, double percent)
+{
+	return percent > 0 ? percent / 100 : budget->share;
+}
+
+static void limit_part(const struct budget *budget, uint32_t at, double share)
+{
+	engine_limit(budget->engine, at, SET_STEADY, share, BURST_NS);
+	engine_limit(budget->engine, at, SET_SLICED, share, BURST_NS);
+}
+
+/* What stands of it is chosen anew soon. */
+static void change_limit(struct budget *budget, uint32_t at, double share)
+{
+	struct budget_part *part = budget->parts.items[at];
+
+	part->share = share > 0 ? share : SHARE_MOST;
+	part->patience_ns = PATIENCE_LEAST_NS;
+	if (!part->whole)
+		part->review_ns = now_ns() + part->patience_ns;
+	limit_part(budget, at, part->share);
+}
+
 int budget_set(struct budget *budget, uint32_t at, double percent)
 {
+	const double share = share_of(budget, percent);
 	struct budget_part *part;
 
 	while (budget->parts.count <= at)
 		if (ARRAY_APPEND(&budget->parts, NULL))
 			return -ENOMEM;
-	part_free(TAKE(budget->parts.items[at]));
-	/* Where there is a limit of all, each part can be asked to keep to it. */
-	if (percent <= 0 && budget->share <= 0)
+	if (budget->parts.items[at]) {
+		change_limit(budget, at, share);
+		return 0;
+	}
+	limit_part(budget, at, share);
+	if (share <= 0)
 		return 0;
 	part = calloc(1, sizeof(*part));
 	if (!part)
 		return -ENOMEM;
 	*part = (struct budget_part){
-	    .share = percent > 0 ? percent / 100 : budget->share,
+	    .share = share,
 	    .whole = true,
 	    .review_ns = UINT64_MAX,
 	    .patience_ns = PATIENCE_LEAST_NS,
 	};
 	budget->parts.items[at] = part;
-	engine_limit(budget->engine, at, SET_STEADY, part->share, BURST_NS);
-	engine_limit(budget->engine, at, SET_SLICED, part->share, BURST_NS);
 	return 0;
+}
+
+void budget_forget(struct budget *budget, uint32_t at)
+{
+	if (at < budget->parts.count)
+		part_free(TAKE(budget->parts.items[at]));
 }
 
 /* How long that function's lines stood that did least. */
@@ -141,7 +174,7 @@ static int look(const struct budget *budget, uint32_t at, struct seen *ret_seen)
 	const size_t count = function_count(budget, at);
 	CLEANUP_FREE struct engine_cost *costs = calloc(count + 1, sizeof(*costs));
 
-	if (!costs)
+	if (!costs || engine_wake(budget->engine, NULL))
 		return -ENOMEM;
 	engine_function_costs(budget->engine, at, costs);
 	for (uint32_t function = 0; function < count; function++) {

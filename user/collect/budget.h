@@ -33,8 +33,12 @@ struct budget {
 void budget_init(struct budget *budget, struct engine *engine, double percent);
 void budget_fini(struct budget *budget);
 
-/* Limits a part that is attached, or is to be. -ENOMEM. 0: unlimited. */
+/* Limits a part that is attached, or is to be; also one that has another limit. 0: unlimited but
+ * for that of all. -ENOMEM. */
 int budget_set(struct budget *budget, uint32_t part, double percent);
+
+/* The part was detached. */
+void budget_forget(struct budget *budget, uint32_t part);
 
 /*
  * Does what is due: to be called when engine_alarm_fd() is readable, and at *ret_next at the latest

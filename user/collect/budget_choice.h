@@ -14,7 +14,7 @@
 
 #include "collect/steps.h"
 
-/* What a function's probes cost while all of them stand, as shares of one CPU. */
+/* What a function's probes cost while all of all functions stand, as shares of one CPU. */
 struct budget_load {
 	double entries; /* of all calls */
 	double returns; /* of timed calls, what is saved by timing fewer; 0: nothing can be */

@@ -88,6 +88,9 @@ void engine_stop(struct engine *engine);
  */
 void engine_rest(struct engine *engine);
 
+/* Maps them again: for who reads them by functions that take a const engine. -ENOMEM. */
+int engine_wake(struct engine *engine, struct failure *failure);
+
 /* ---- Parts ---- */
 
 /* Where a part's ids begin in the kernel's tables, and whose hits it counts (wire.h). */
@@ -156,7 +159,7 @@ struct engine_cost {
 	double timed_share; /* of the calls to be timed, that are now; 1 without a budget */
 };
 
-/* Of each of a part's functions. */
+/* Of each of a part's functions; the tables must be mapped. */
 void engine_function_costs(
     const struct engine *engine, uint32_t part, struct engine_cost *ret_costs);
 uint64_t engine_cost_ns(const struct engine_cost *cost); /* all of it */

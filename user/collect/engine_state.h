@@ -48,10 +48,6 @@ void engine_part_name(const struct part *part, char name[PART_NAME_MAX]);
 
 void engine_free_parts(struct engine *engine);
 
-/* Maps the kernel's tables where engine_rest() has unmapped them; who touches them calls it first.
- * -ENOMEM. */
-int engine_wake(struct engine *engine, struct failure *failure);
-
 /* How the probes of a part are attached. */
 struct attach_options engine_attaching(const struct engine *engine, const struct part *part);
 

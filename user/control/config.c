@@ -14,7 +14,7 @@
 
 #define CONFIG_SIZE_MAX (1u << 20)
 
-enum kind { TEXT, NUMBER, DURATION, SIZE };
+enum kind { TEXT, NUMBER, DURATION, SIZE, PERCENT };
 
 static const struct key {
 	const char *name;
@@ -103,6 +103,17 @@ static int refuse_key(
 
 /* ---- lprofd.conf ---- */
 
+/* 0: no limit. */
+static int set_percent(const char *value, uint64_t *ret_number)
+{
+	double percent = 0;
+	int error = strcmp(value, "0") ? parse_percent(value, &percent) : 0;
+
+	if (!error)
+		*ret_number = (uint64_t)(percent * CONFIG_PERCENT);
+	return error;
+}
+
 static int set_key(struct config *config, size_t at, const char *value)
 {
 	char *copy;
@@ -119,6 +130,8 @@ static int set_key(struct config *config, size_t at, const char *value)
 		return parse_integer(value, keys[at].low, keys[at].high, &config->numbers[at]);
 	case SIZE:
 		return parse_size(value, &config->numbers[at]);
+	case PERCENT:
+		return set_percent(value, &config->numbers[at]);
 	default:
 		if (!strcmp(value, "0") || !strcmp(value, "0s")) {
 			config->numbers[at] = 0;
@@ -133,6 +146,10 @@ static int refuse_config_value(struct reading *reading, const struct key *key, c
 	if (key->kind == NUMBER)
 		return refuse(reading, "%s: '%s' is not a number from %llu to %llu", key->name,
 		    value, (unsigned long long)key->low, (unsigned long long)key->high);
+	if (key->kind == PERCENT)
+		return refuse(reading,
+		    "%s: '%s' is not a percentage of one CPU such as 2, or 0 for no limit",
+		    key->name, value);
 	if (key->kind == SIZE)
 		return refuse(
 		    reading, "%s: '%s' is not a size such as 512K, 64M or 1G", key->name, value);
@@ -233,6 +250,14 @@ static int set_rate(struct reading *reading, const char *value)
 	return 1;
 }
 
+static int set_budget(struct reading *reading, const char *value)
+{
+	if (parse_percent(value, &reading->request->budget))
+		return refuse(
+		    reading, "budget: '%s' is not a percentage of one CPU such as 2", value);
+	return 1;
+}
+
 static int set_exit(struct reading *reading, const char *value)
 {
 	static const char *const names[] = {
@@ -260,7 +285,8 @@ static int set_cpu(struct reading *reading, const char *value)
 
 static int handle_probe(void *context, const char *section, const char *name, const char *value)
 {
-	static const char *const names[] = {"image", "function", "line", "rate", "exit", "cpu"};
+	static const char *const names[] = {
+	    "image", "function", "line", "rate", "budget", "exit", "cpu"};
 	struct reading *reading = context;
 
 	if (strcmp(section, "probe") != 0)
@@ -274,6 +300,8 @@ static int handle_probe(void *context, const char *section, const char *name, co
 		return set_image(reading, value);
 	if (!strcmp(name, "rate"))
 		return set_rate(reading, value);
+	if (!strcmp(name, "budget"))
+		return set_budget(reading, value);
 	if (!strcmp(name, "exit"))
 		return set_exit(reading, value);
 	if (!strcmp(name, "cpu"))

@@ -19,7 +19,8 @@
 #define CONFIG_PATH   "/etc/lprof/lprofd.conf"
 #define CONFIG_PROBES "/etc/lprof/probes.d"
 
-/* KEY(name, kind, default, lowest, highest): TEXT, NUMBER, DURATION ("10m") or SIZE ("64M") */
+/* KEY(name, kind, default, lowest, highest): TEXT, NUMBER, DURATION ("10m"), SIZE ("64M") or
+ * PERCENT */
 #define CONFIG_KEYS(KEY)                                    \
 	KEY(socket, TEXT, "/run/lprofd/control.sock", 0, 0) \
 	KEY(group, TEXT, "lprof", 0, 0)                     \
@@ -32,6 +33,8 @@
 	KEY(sites, NUMBER, "65536", 1, 16000000)            \
 	KEY(lines, NUMBER, "32768", 1, 16000000)            \
 	KEY(callers, NUMBER, "16384", 16, 16000000)         \
+	KEY(budget, PERCENT, "2", 0, 0)                     \
+	KEY(budget_total, PERCENT, "10", 0, 0)              \
 	KEY(snapshot_interval, DURATION, "0s", 0, 0)        \
 	KEY(snapshots, NUMBER, "8", 1, 1000)                \
 	KEY(snapshot_bytes, SIZE, "256M", 0, 0)             \
@@ -56,9 +59,12 @@ enum config_key {
 };
 
 struct config {
-	char *texts[CONFIG_COUNT];      /* of TEXT keys, owned */
-	uint64_t numbers[CONFIG_COUNT]; /* of the others; durations in ns, sizes in bytes */
+	char *texts[CONFIG_COUNT]; /* of TEXT keys, owned */
+	/* of the others; durations in ns, sizes in bytes, percentages in millionths of a percent */
+	uint64_t numbers[CONFIG_COUNT];
 };
+
+#define CONFIG_PERCENT 1000000 /* of a number, is one percent */
 
 /* The built-in values; -ENOMEM. Free with config_fini in any case. */
 int config_init(struct config *config);

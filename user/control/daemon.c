@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
@@ -23,12 +24,13 @@
 #include "control/sampling.h"
 #include "control/state.h"
 
-#define STATE_DIRECTORY "/var/lib/lprofd"
-#define BOOT_ID_PATH    "/proc/sys/kernel/random/boot_id"
-#define TICK_US         1000000ull
-#define EXIT_WAIT_US    100000ull
-#define LOCK_TRIES      100
-#define LOCK_WAIT_US    50000
+#define STATE_DIRECTORY   "/var/lib/lprofd"
+#define BOOT_ID_PATH      "/proc/sys/kernel/random/boot_id"
+#define TICK_US           1000000ull
+#define EXIT_WAIT_US      100000ull
+#define SLICE_ACCURACY_US 1000
+#define LOCK_TRIES        100
+#define LOCK_WAIT_US      50000
 
 /* ---- Set up ---- */
 
@@ -146,6 +148,11 @@ static struct engine_options engine_options_of(const struct daemon *daemon)
 	};
 }
 
+static double percent_of(const struct daemon *daemon, enum config_key key)
+{
+	return (double)daemon->config.numbers[key] / CONFIG_PERCENT;
+}
+
 static int init_probes(struct daemon *daemon, const struct state *state, struct failure *failure)
 {
 	const struct sampling_options sampling = {
@@ -159,9 +166,12 @@ static int init_probes(struct daemon *daemon, const struct state *state, struct 
 	if (sampling_new(&sampling, &daemon->sampling))
 		return failure_set(failure, ENOMEM, "out of memory");
 	features_detect(&features);
+	budget_init(&daemon->budget, daemon->engine, percent_of(daemon, CONFIG_budget_total));
 	probes_init(&daemon->probes, &(struct probes_options){
 					 .engine = daemon->engine,
 					 .sampling = daemon->sampling,
+					 .budget = &daemon->budget,
+					 .budget_percent = percent_of(daemon, CONFIG_budget),
 					 .kernel = features_plan_kernel(&features),
 					 .directory = daemon->state_directory,
 					 .save = save_state,
@@ -236,6 +246,7 @@ static bool adopt(struct daemon *daemon, struct state *state)
 		    "what is pinned in %s cannot be gone on with: %s", daemon->pins, failure.text);
 	probes_fini(&daemon->probes);
 	sampling_free(TAKE(daemon->sampling));
+	budget_fini(&daemon->budget);
 	engine_free(TAKE(daemon->engine));
 	return false;
 }
@@ -307,6 +318,56 @@ static int on_tick(sd_event_source *source, uint64_t now, void *context)
 	engine_rest(daemon->engine);
 	sd_event_source_set_time_relative(source, TICK_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ON);
+	return 0;
+}
+
+/* Does what budgets are due, and comes again when they are. */
+static void tick_budget(struct daemon *daemon)
+{
+	struct failure failure = {0};
+	uint64_t next_ns;
+	bool changed;
+
+	if (budget_tick(&daemon->budget, &next_ns, &changed, &failure))
+		log_warning("%s: probes that a budget took away do not come back", failure.text);
+	failure_clear(&failure);
+	if (changed && save_state(daemon, &failure))
+		log_error("%s", failure.text);
+	if (next_ns != UINT64_MAX)
+		(void)sd_event_source_set_time(daemon->slices, next_ns / 1000 + 1);
+	(void)sd_event_source_set_enabled(
+	    daemon->slices, next_ns == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static int on_alarm(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	tick_budget(context);
+	return 0;
+}
+
+static int on_slice(sd_event_source *source, uint64_t now, void *context)
+{
+	(void)source;
+	(void)now;
+	tick_budget(context);
+	return 0;
+}
+
+static int follow_budget(struct daemon *daemon, struct failure *failure)
+{
+	int error = sd_event_add_io(daemon->event, &daemon->alarm, engine_alarm_fd(daemon->engine),
+	    EPOLLIN, on_alarm, daemon);
+
+	if (error >= 0)
+		error = sd_event_add_time(daemon->event, &daemon->slices, CLOCK_MONOTONIC, 0,
+		    SLICE_ACCURACY_US, on_slice, daemon);
+	if (error >= 0)
+		error = sd_event_source_set_priority(daemon->alarm, SD_EVENT_PRIORITY_IMPORTANT);
+	if (error < 0)
+		return failure_set(failure, -error, "cannot wait for events: %s", strerror(-error));
 	return 0;
 }
 
@@ -449,6 +510,8 @@ static int start(struct daemon *daemon, struct failure *failure)
 	if (!error)
 		error = open_push(daemon, failure);
 	if (!error)
+		error = follow_budget(daemon, failure);
+	if (!error)
 		error = daemon_read_probes(daemon, failure);
 	if (!error)
 		error = open_server(daemon, failure);
@@ -490,8 +553,11 @@ static void daemon_fini(struct daemon *daemon)
 	metrics_marks_fini(&daemon->marks);
 	probes_fini(&daemon->probes);
 	sampling_free(daemon->sampling);
-	engine_free(daemon->engine);
+	budget_fini(&daemon->budget);
 	sd_event_source_disable_unref(daemon->tick);
+	sd_event_source_disable_unref(daemon->alarm);
+	sd_event_source_disable_unref(daemon->slices);
+	engine_free(daemon->engine);
 	sd_event_unref(daemon->event);
 	config_fini(&daemon->config);
 	cleanup_close(&daemon->lock);

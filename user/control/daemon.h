@@ -40,13 +40,14 @@ struct daemon {
 	sd_event *event;
 	struct engine *engine;
 	struct sampling *sampling;
+	struct budget budget;
 	struct probes probes;
 	struct server *server;
 	struct http *http;
-	struct push *push; /* NULL: nothing is pushed */
-	gid_t group;       /* whose members may call; (gid_t)-1: root alone */
-	sd_event_source *tick;
-	uint64_t snapshot_ns; /* CLOCK_MONOTONIC of the next one, 0: none */
+	struct push *push;                      /* NULL: nothing is pushed */
+	gid_t group;                            /* whose members may call; (gid_t)-1: root alone */
+	sd_event_source *tick, *alarm, *slices; /* the latter two: of budgets */
+	uint64_t snapshot_ns;                   /* CLOCK_MONOTONIC of the next one, 0: none */
 };
 
 /* Runs until a signal ends it; the program's exit status. */

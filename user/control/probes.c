@@ -3,6 +3,7 @@
 #include "control/probes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,10 +19,29 @@ void probes_init(struct probes *probes, const struct probes_options *options)
 	*probes = (struct probes){.options = *options, .next_id = 1, .next_file = 1};
 }
 
+static void close_files(const struct plan *plan)
+{
+	ARRAY_FOREACH (image, &plan->images)
+		cleanup_close(&image->fd);
+	ARRAY_FOREACH (image, &plan->images)
+		image->fd = -1;
+}
+
+/* The plan's descriptors are another's: from here on they are its own, or -1 where there is none
+ * left. */
+static void own_files(const struct plan *plan)
+{
+	ARRAY_FOREACH (image, &plan->images)
+		if (image->fd >= 0)
+			image->fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static void probe_free(struct probe *probe)
 {
-	ARRAY_FOREACH (part, &probe->parts)
+	ARRAY_FOREACH (part, &probe->parts) {
+		close_files(part->plan);
 		plan_free(part->plan);
+	}
 	ARRAY_FREE(&probe->parts);
 	request_fini(&probe->request);
 	free(probe->problem);
@@ -172,10 +192,17 @@ static int add_targets(
 	return error;
 }
 
-static void forget_descriptors(const struct plan *plan)
+double probes_budget(const struct probes *probes, const struct probe *probe)
 {
-	ARRAY_FOREACH (image, &plan->images)
-		image->fd = -1;
+	return probe->request.budget > 0 ? probe->request.budget : probes->options.budget_percent;
+}
+
+static int set_budget(
+    const struct probes *probes, const struct probe *probe, uint32_t part, struct failure *failure)
+{
+	if (budget_set(probes->options.budget, part, probes_budget(probes, probe)))
+		return failure_set(failure, ENOMEM, "out of memory");
+	return 0;
 }
 
 static void end_part(struct probes *probes, struct probe_part *part)
@@ -183,6 +210,8 @@ static void end_part(struct probes *probes, struct probe_part *part)
 	sampling_end(probes->options.sampling, part);
 	if (part->phase != PART_ENDED)
 		engine_detach_part(probes->options.engine, part->number);
+	budget_forget(probes->options.budget, part->number);
+	close_files(part->plan);
 	part->phase = PART_ENDED;
 }
 
@@ -199,6 +228,8 @@ static int attach_part(
 		error = save(probes, failure);
 	if (!error)
 		error = add_targets(probes, probe, part->number, failure);
+	if (!error)
+		error = set_budget(probes, probe, part->number, failure);
 	if (!error)
 		error = engine_attach_part(probes->options.engine, part->number, failure);
 	if (!error)
@@ -232,10 +263,9 @@ int probes_attach(struct probes *probes, struct probe *probe, struct failure *fa
 	if (error)
 		return error;
 	part.identity = prepared.identity;
+	own_files(part.plan);
 	probe->parts.items[probe->parts.count++] = part;
-	error = attach_part(probes, probe, probe->parts.count - 1, failure);
-	forget_descriptors(part.plan);
-	return error;
+	return attach_part(probes, probe, probe->parts.count - 1, failure);
 }
 
 /* ---- Add and remove ---- */
@@ -256,6 +286,10 @@ static int renew(struct probes *probes, struct probe *probe, struct probe_reques
 	probe->request = *request;
 	*request = old; /* the caller frees it */
 	set_end(probe);
+	ARRAY_FOREACH (part, &probe->parts)
+		if (part->phase == PART_ATTACHED &&
+		    set_budget(probes, probe, part->number, failure))
+			return -ENOMEM;
 	return save(probes, failure);
 }
 
@@ -442,6 +476,31 @@ static bool is_attached(const struct probe *probe, const struct file_identity *i
 	return false;
 }
 
+/*
+ * After a restart the files of probes that went on are not open: when a budget took their probes,
+ * all is planned anew to bring part of them back.
+ */
+static bool come_back(struct probes *probes, struct probe *probe)
+{
+	struct failure failure = {0};
+	bool gave_up = false;
+
+	ARRAY_FOREACH (part, &probe->parts)
+		gave_up = gave_up || (part->phase == PART_ATTACHED &&
+					 budget_gave_up(probes->options.budget, part->number));
+	if (!gave_up)
+		return false;
+	ARRAY_FOREACH (part, &probe->parts)
+		end_part(probes, part);
+	if (!probes_attach(probes, probe, &failure))
+		return true;
+	log_probe(LOG_LEVEL_WARNING, probe->id,
+	    "its probes cost more than its budget, and cannot come back in part: %s", failure.text);
+	end_probe(probes, probe);
+	(void)save(probes, NULL);
+	return true;
+}
+
 /* Plans an image that was replaced since. True: it was. */
 static bool follow_image(struct probes *probes, struct probe *probe)
 {
@@ -483,6 +542,7 @@ bool probes_tick(struct probes *probes, int64_t now)
 			(void)save(probes, NULL);
 			changed = true;
 		} else {
+			changed = come_back(probes, probe) || changed;
 			changed = follow_image(probes, probe) || changed;
 		}
 	}

@@ -15,7 +15,7 @@
 
 #include <sys/stat.h>
 
-#include "collect/engine.h"
+#include "collect/budget.h"
 #include "control/request.h"
 
 /* Which file was planned for: another one of the same name is another build. */
@@ -33,10 +33,10 @@ enum part_phase {
 #define NO_SLOT UINT32_MAX
 
 struct probe_part {
-	uint32_t number; /* in the engine */
-	uint32_t slot;   /* of its samples, NO_SLOT: it has none */
-	struct plan *plan;
-	uint64_t hash; /* of the plan's text, which is stored under this name and `file` */
+	uint32_t number;   /* in the engine */
+	uint32_t slot;     /* of its samples, NO_SLOT: it has none */
+	struct plan *plan; /* its images' descriptors are its own */
+	uint64_t hash;     /* of the plan's text, which is stored under this name and `file` */
 	uint64_t file;
 	enum part_phase phase;
 	struct file_identity identity; /* of the request's image */
@@ -58,6 +58,8 @@ struct sampling;
 struct probes_options {
 	struct engine *engine;
 	struct sampling *sampling;
+	struct budget *budget;
+	double budget_percent; /* of a probe that asks for none; 0: no limit */
 	struct plan_kernel kernel;
 	const char *directory; /* where plans are stored */
 	/* Makes the present state durable; called before and after the kernel is changed. */
@@ -114,6 +116,9 @@ char *probes_plan_path(const struct probes *probes, uint64_t file);
 /* Appends a probe without parts; NULL: no memory. Takes the request. */
 struct probe *probes_append(
     struct probes *probes, struct probe_request *request, uid_t user, uint64_t id);
+
+/* What a probe may cost, in percent of one CPU. */
+double probes_budget(const struct probes *probes, const struct probe *probe);
 
 /* Plans and attaches an active probe anew: after a reboot. */
 int probes_attach(struct probes *probes, struct probe *probe, struct failure *failure);

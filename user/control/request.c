@@ -122,6 +122,7 @@ int request_read(const struct json_place *object, struct probe_request *ret_requ
 	    (error = read_list(ret_request, object, "outputs", REQUEST_OUTPUTS_MAX, read_output)) ||
 	    (error = read_image(ret_request, object)) ||
 	    (error = json_get_name(object, "exit", exit_names, ARRAY_SIZE(exit_names), &exit)) ||
+	    (error = json_get_real(object, "budget", 0, 100000, &ret_request->budget)) ||
 	    (error = json_get_bool(object, "follow", &ret_request->follow)) ||
 	    (error = json_get_signed(object, "cpu_hz", 0, REQUEST_HZ_MAX, &cpu_hz)) ||
 	    (error = json_get_unsigned(object, "for_ns", &ret_request->for_ns)))
@@ -159,6 +160,8 @@ void request_write(const struct probe_request *request, struct json_stream *json
 		json_close(json);
 	}
 	json_text(json, "exit", exit_names[request->exit]);
+	if (request->budget > 0)
+		json_real(json, "budget", request->budget);
 	json_boolean(json, "follow", request->follow);
 	if (request->cpu_hz)
 		json_unsigned(json, "cpu_hz", request->cpu_hz);

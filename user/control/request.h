@@ -2,8 +2,8 @@
 /*
  * What is asked to be probed, as it stands in the parameters of Add, in the state file and in
  *lists:
- *	{"specs": [{"text", "lines", "rate"}], "image" or "pids": [], "exit": "auto", "follow":
- *true, "cpu_hz": N, "outputs": [PATH], "for_ns": N}
+ *	{"specs": [{"text", "lines", "rate"}], "image" or "pids": [], "exit": "auto", "budget":
+ *PERCENT, "follow": true, "cpu_hz": N, "outputs": [PATH], "for_ns": N}
  */
 #ifndef LPROF_CONTROL_REQUEST_H
 #define LPROF_CONTROL_REQUEST_H
@@ -29,6 +29,7 @@ struct probe_request {
 	ARRAY(pid_t) pids;
 	char *image; /* NULL: of the pids */
 	enum plan_exit exit;
+	double budget; /* percent of one CPU; 0: as configured */
 	bool follow;
 	uint32_t
 	    cpu_hz; /* samples a second of CPU time, 0: none; without specs there is only that */

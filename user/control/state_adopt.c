@@ -53,6 +53,9 @@ static int adopt_part(struct probes *probes, struct probe *probe, const struct s
 	if (error || stored->phase == PART_ATTACHING)
 		part.phase = PART_ENDED;
 	probe->parts.items[probe->parts.count++] = part;
+	if (part.phase == PART_ATTACHED &&
+	    budget_set(probes->options.budget, part.number, probes_budget(probes, probe)))
+		return failure_set(failure, ENOMEM, "out of memory");
 	return 0;
 }
 
