@@ -65,7 +65,7 @@ static const char cost_text[] =
     "Times are corrected for that: of 13.5 ms in all functions' calls, 11 ms remain.\n"
     "4 hits were in processes that are no targets but run the same code.\n"
     "Budget: 2% of one CPU. To keep it probes were taken away 3 times:\n"
-    "  lines_sliced    90% of the time  main\n"
+    "  budget lines_sliced    90% of the time  main\n"
     "Not measured:\n"
     "  12 calls nested deeper than the frame stack\n"
     "  5 lost by cause from the future\n";

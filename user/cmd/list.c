@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `lprof list`: shows lprofd's probes.
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/cmd.h"
@@ -52,6 +53,12 @@ static void print_probe(struct json_object *probe)
 	    control_number(probe, "sites"));
 	print_specs(request);
 	print_where(request);
+	if (active && json_object_get_double(json_object_object_get(probe, "budget_percent")) > 0) {
+		printf(" at most %g%%",
+		    json_object_get_double(json_object_object_get(probe, "budget_percent")));
+		if (strcmp(control_text(probe, "budget_state"), "full") != 0)
+			printf(" (%s)", control_text(probe, "budget_state"));
+	}
 	if (active && ends_ns)
 		printf(" for %" PRId64 " s", ends_ns / 1000000000 - (int64_t)time(NULL));
 	if (*control_text(probe, "problem"))

@@ -218,6 +218,16 @@ static uint32_t larger(uint32_t a, size_t b)
 	return a > b ? a : (uint32_t)b;
 }
 
+/* What another part, or another lprofd, left in a pair of accounts is nothing to the next. */
+static void clear_accounts(const struct engine *engine, uint32_t first)
+{
+	for (uint32_t account = first; account < first + 2; account++) {
+		engine->kernel.accounts[account].paid_until_ns = 0;
+		engine->kernel.accounts[account].price = 0;
+		engine->kernel.accounts[account].shut = 0;
+	}
+}
+
 /* A pair of accounts that no live part has; 0: there is none. */
 static uint32_t choose_account(const struct engine *engine)
 {
@@ -250,6 +260,7 @@ static int append_part(struct engine *engine, const struct plan *plan,
 		return failure_set(failure, ENOMEM, "out of memory");
 	}
 	*part = (struct part){.plan = plan, .place = *place, .shown = true};
+	clear_accounts(engine, account);
 	part->account = account;
 	part->live = true;
 	fill->functions = larger(fill->functions, place->functions + plan->functions.count);
@@ -291,6 +302,7 @@ int engine_revive(struct engine *engine, uint32_t part, const struct engine_part
 	if (error)
 		return error;
 	revived->account = choose_account(engine);
+	clear_accounts(engine, revived->account);
 	revived->live = true;
 	return engine_set_all(engine, part, STEP_FULL, failure);
 }

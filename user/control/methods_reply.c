@@ -38,6 +38,25 @@ void reply_error(FILE *stream, const char *error, const struct failure *failure)
 	json_close(&json);
 }
 
+/* The largest step of its functions. */
+static enum part_step probe_step(const struct probes *probes, const struct probe *probe)
+{
+	enum part_step most = STEP_FULL;
+
+	if (engine_wake(probes->options.engine, NULL))
+		return most;
+	ARRAY_FOREACH (part, &probe->parts)
+		for (uint32_t at = 0;
+		     part->phase == PART_ATTACHED && at < part->plan->functions.count; at++) {
+			struct function_stands stands;
+			enum part_step step;
+
+			engine_part_step(probes->options.engine, part->number, at, &step, &stands);
+			most = step > most ? step : most;
+		}
+	return most;
+}
+
 void reply_probe(struct json_stream *json, const char *key, const struct probes *probes,
     const struct probe *probe)
 {
@@ -60,6 +79,9 @@ void reply_probe(struct json_stream *json, const char *key, const struct probes 
 	json_unsigned(json, "user", probe->user);
 	json_boolean(json, "active", probe->active);
 	json_signed(json, "ends_ns", probe->ends_ns);
+	json_real(json, "budget_percent", probes_budget(probes, probe));
+	json_text(json, "budget_state",
+	    profile_budget_state_name((enum profile_budget_state)probe_step(probes, probe)));
 	request_write(&probe->request, json);
 	if (probe->problem)
 		json_text(json, "problem", probe->problem);

@@ -50,7 +50,7 @@ static int adopt_part(struct probes *probes, struct probe *probe, const struct s
 	part.plan = TAKE(plan);
 	sampling_adopt(probes->options.sampling, &part);
 	engine_show_part(probes->options.engine, part.number, stored->shown);
-	if (error || stored->phase == PART_ATTACHING)
+	if (error || stored->phase == PART_ATTACHING || !stored->links) /* all stood for slices */
 		part.phase = PART_ENDED;
 	probe->parts.items[probe->parts.count++] = part;
 	if (part.phase == PART_ATTACHED &&

@@ -126,6 +126,12 @@ static uint64_t value_of(enum metric metric, const struct metrics_series *series
 		return series->timed;
 	case METRIC_CPU_SAMPLES:
 		return series->samples;
+	case METRIC_BUDGET_STATE:
+		return series->budget_state;
+	case METRIC_STOOD:
+		return series->stood_ns;
+	case METRIC_LINES_STOOD:
+		return series->lines_stood_ns;
 	default:
 		return series->open;
 	}

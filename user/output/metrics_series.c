@@ -50,6 +50,11 @@ static void add_function(struct metrics_series *series, const struct profile_fun
 	series->timed += function->timed_calls;
 	series->samples += function->cpu_samples;
 	series->open += function->accounting.open;
+	series->stood_ns += function->calls_stand.stood_ns;
+	if (function->lines_measured)
+		series->lines_stood_ns += function->lines_stand.stood_ns;
+	if (function->budget_state > series->budget_state)
+		series->budget_state = function->budget_state;
 	series->total_ns += function->total_ns;
 	series->self_ns += function->self_ns;
 	ARRAY_FOREACH (bucket, &function->histogram) {

@@ -28,6 +28,8 @@ struct metrics_series {
 	size_t labels, labels_size;
 	uint64_t calls, timed, samples, open;
 	bool sampled_only; /* nothing was measured but samples: it has no other series */
+	uint64_t stood_ns, lines_stood_ns;
+	enum profile_budget_state budget_state;
 	int64_t total_ns, self_ns;
 	uint64_t returned; /* calls in the histogram */
 	uint64_t buckets[HISTOGRAM_BUCKETS];

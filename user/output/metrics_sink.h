@@ -23,6 +23,13 @@
 	    "Samples of the CPU in the function itself.")                                          \
 	METRIC(OPEN_CALLS, "lprof_function_open_calls", GAUGE, ONE,                                \
 	    "Timed calls that have not ended.")                                                    \
+	METRIC(BUDGET_STATE, "lprof_function_budget_state", GAUGE, ONE,                            \
+	    "How much a budget lets stand: 0 all, 1 fewer timed calls, 2 lines for slices of "     \
+	    "time, 3 all for slices, 4 nothing.")                                                  \
+	METRIC(STOOD, "lprof_function_stood_seconds", COUNTER, NANOSECOND,                         \
+	    "How long the function's probes stood: its calls are of that time.")                   \
+	METRIC(LINES_STOOD, "lprof_function_lines_stood_seconds", COUNTER, NANOSECOND,             \
+	    "How long the probes of the function's lines stood.")                                  \
 	METRIC(DURATION, "lprof_function_duration_seconds", HISTOGRAM, NANOSECOND,                 \
 	    "Duration of each timed call that returned; the sum is lprof_function_seconds_total.") \
 	METRIC(LINE_HITS, "lprof_line_hits", COUNTER, ONE, "How often control entered the line.")  \

@@ -60,7 +60,7 @@ static void print_stand(const struct profile_function *function, FILE *stream)
 {
 	if (!profile_was_away(function) && function->budget_state == PROFILE_BUDGET_FULL)
 		return;
-	fprintf(stream, "  %-12s %5.3g%% of the time",
+	fprintf(stream, "  budget %-12s %5.3g%% of the time",
 	    profile_budget_state_name(function->budget_state),
 	    percent_stood(&function->calls_stand));
 	if (function->lines_measured &&
@@ -75,8 +75,11 @@ static void print_budget(const struct profile *profile, FILE *stream)
 {
 	const struct profile_budget *budget = &profile->cost.budget;
 
-	if (budget->share <= 0)
+	if (budget->share <= 0) {
+		ARRAY_FOREACH (function, &profile->functions)
+			print_stand(function, stream);
 		return;
+	}
 	fprintf(stream, "Budget: %.3g%% of one CPU.", 100 * budget->share);
 	if (!budget->slices) {
 		fputs(" It was kept with the probes in place all the time.\n", stream);
