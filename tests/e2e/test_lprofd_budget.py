@@ -166,7 +166,7 @@ def test_innocents(server, program):
 def main():
     measuring.need_measuring()
     with measuring.scratch() as directory:
-        server = daemon.Daemon(directory, "budget = 2\nbudget_total = 10\n")
+        server = daemon.Daemon(directory, "budget = 2\nbudget_total = 0\n")
         try:
             checks.that(server.start(), f"start: {server.said}")
             test_burst(server, measuring.built("burst", "gcc-O2"))
