@@ -75,8 +75,10 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 			    table->unit_ns * (double)line->hits, 1, 8, per_hit);
 		if (table->total_ns > 0) {
 			percent = 100 * ns / table->total_ns;
-			report_time(
-			    line->total_ns, line->error_ns, table->total_ns / 100, 1, 8, share);
+			snprintf(share, sizeof(share), "%5.1f", percent);
+			if (certainty_drowns(line->total_ns, line->error_ns))
+				report_time(line->total_ns, line->error_ns, table->total_ns / 100,
+				    1, 8, share);
 		}
 	}
 	if (line && line->total_ns > 0)
