@@ -29,15 +29,17 @@ checks = measuring.Checks()
 class Pushing(daemon.Daemon):
     """An lprofd that pushes to a store, with the probes of `counted`."""
 
-    def __init__(self, directory, store, name, more="", path="/ingest"):
+    def __init__(self, directory, store, name, more="", path="/ingest", host="127.0.0.1"):
         directory.mkdir()
-        super().__init__(directory, f"push_url = {store.url(path)}\n{INTERVAL}{more}", name)
+        url = store.url(path).replace("127.0.0.1", host)
+        super().__init__(directory, f"push_url = {url}\n{INTERVAL}{more}", name)
         self.port += ord(name[0])
         self.store = store
         self.spool = self.state / "push"
 
     def begin(self, program, specs=tuple(SPECS)):
-        checks.that(self.start(), f"lprofd starts: {self.said}")
+        if not checks.that(self.start(), "lprofd starts"):
+            raise SystemExit(self.log())
         if specs and not self.call("List")["probes"]:
             self.call("Add", image=str(program), specs=list(specs))
 
@@ -118,7 +120,8 @@ def check_good(directory, program):
         store.accepted.clear()
         token.write_text("opensesame:\n" if authorization and authorization.startswith("Basic") else "opensesame\n")
         server = Pushing(directory / f"good{number}", store, f"g{number}",
-                         f"{more}push_labels = service_name=web shop, region=north-1\n", path)
+                         f"{more}push_labels = service_name=web shop, region=north-1\n", path,
+                         "localhost" if number else "127.0.0.1")  # looked up
         try:
             server.begin(program)
             for _ in range(2):
