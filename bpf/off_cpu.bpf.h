@@ -30,6 +30,14 @@ static __always_inline void off_cpu_add(
 		count(&counters->waiting_ns, thread->off.waiting);
 }
 
+/* Others' times are whole: a function that was followed for part of its time would look busy. */
+static __always_inline bool off_cpu_is_wanted(__u32 id)
+{
+	const struct function *function = function_find(id);
+
+	return function && function->flags & FUNCTION_OFF_CPU;
+}
+
 static __always_inline void off_cpu_add_line(const struct thread *thread, __u32 line)
 {
 	__u32 at = shard_now() * settings.lines + line;
@@ -62,7 +70,7 @@ __noinline int off_cpu_charge_site(struct thread *thread, __u32 id, __u32 host, 
 
 			counts = !slot->count || slot->function != charge->function;
 		}
-		if (counts)
+		if (counts && off_cpu_is_wanted(charge->function))
 			off_cpu_add_line(thread, charge->line);
 	}
 	return 0;
@@ -78,12 +86,18 @@ __noinline int off_cpu_charge_frame(struct thread *thread, struct far_frames *fa
 	if (!frame || frame->flags & FRAME_UNTIMED || frame->sp < thread->off.sp)
 		return 0;
 	outermost = frame->flags & FRAME_OUTERMOST;
-	if (outermost && !(frame->flags & FRAME_ADOPTED))
+	function = function_find(frame->function);
+	/* One of a probe before may be left: the thread left the CPU then, and is not back since.
+	 */
+	if (function && function->epoch != frame->epoch)
+		return 0;
+	if (outermost && !(frame->flags & FRAME_ADOPTED) && function &&
+	    function->flags & FUNCTION_OFF_CPU)
 		off_cpu_add_function(thread, frame->function);
 	if (frame->site != NO_SITE)
 		return off_cpu_charge_site(thread, frame->site, frame->function, outermost);
-	function = function_find(frame->function);
-	if (function && outermost && function->flags & FUNCTION_LINES)
+	if (outermost && function && function->flags & FUNCTION_OFF_CPU &&
+	    function->flags & FUNCTION_LINES)
 		off_cpu_add_line(thread, function->entry_line);
 	return 0;
 }

@@ -105,6 +105,7 @@ enum function_flags {
 	FUNCTION_RETURNS = 1 << 1,    /* exits by return probe; else by exit sites */
 	FUNCTION_HELD = 1 << 2,       /* no return probes while settings.hold_returns */
 	FUNCTION_LINES_AWAY = 1 << 3, /* its lines' probes are away for now; its calls' may stand */
+	FUNCTION_OFF_CPU = 1 << 4,    /* its times are split by the scheduler */
 };
 
 #define FUNCTION_STEP_SHIFT 8 /* user space's own: enum budget_step, in the upper bits */

@@ -86,7 +86,7 @@ static struct off_cpu_counters sum_of(const void *map, uint32_t id, uint32_t eac
 
 static void blocked_then_waiting(void **state)
 {
-	struct measured f = function_new(1, FUNCTION_LINES);
+	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_OFF_CPU);
 	uint32_t first = line_new(f), second = line_new(f);
 
 	(void)state;
@@ -113,7 +113,7 @@ static void blocked_then_waiting(void **state)
 /* Before its first line, a call stands at its entry. */
 static void at_the_entry(void **state)
 {
-	struct measured f = function_new(1, FUNCTION_LINES);
+	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_OFF_CPU);
 
 	(void)state;
 	at(0);
@@ -130,7 +130,7 @@ static void at_the_entry(void **state)
 /* Nobody's: before the first call, after the last, and with the gate shut. */
 static void outside_of_calls(void **state)
 {
-	struct measured f = function_new(1, 0);
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
 
 	(void)state;
 	block(1);
@@ -148,7 +148,7 @@ static void outside_of_calls(void **state)
 
 static void gate_shut_meanwhile(void **state)
 {
-	struct measured f = function_new(1, 0);
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
 
 	(void)state;
 	at(0);
@@ -160,10 +160,46 @@ static void gate_shut_meanwhile(void **state)
 	EXPECT_OFF_FUNCTION(f, 0, 0);
 }
 
+/* Of a probe that did not ask, beside one that did. */
+static void not_asked(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_LINES), g = function_new(2, FUNCTION_OFF_CPU);
+	uint32_t first = line_new(f);
+
+	(void)state;
+	at(0);
+	enter(f, SP);
+	at(5);
+	line(first, SP - 32);
+	at(10);
+	enter(g, SP - 64);
+	block(20);
+	wake(50);
+	go_on(57);
+	EXPECT_OFF_FUNCTION(f, 0, 0);
+	EXPECT_OFF_LINE(line_of(first), 0, 0);
+	EXPECT_OFF_FUNCTION(g, 30, 7);
+}
+
+/* Of a probe that was taken away and set again meanwhile. */
+static void of_a_probe_before(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
+
+	(void)state;
+	at(0);
+	enter(f, SP);
+	block(10);
+	function_find(f.id)->epoch++;
+	wake(20);
+	go_on(30);
+	EXPECT_OFF_FUNCTION(f, 0, 0);
+}
+
 /* A wake-up of a thread that is awake already tells nothing. */
 static void woken_twice(void **state)
 {
-	struct measured f = function_new(1, 0);
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
 
 	(void)state;
 	at(0);
@@ -182,8 +218,9 @@ static void woken_twice(void **state)
 /* Callers were off the CPU as well: all frames, far ones too; of recursion only the outermost. */
 static void all_frames(void **state)
 {
-	struct measured f = function_new(1, FUNCTION_LINES), g = function_new(2, FUNCTION_LINES);
-	struct measured h = function_new(3, 0);
+	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_OFF_CPU),
+			g = function_new(2, FUNCTION_LINES | FUNCTION_OFF_CPU);
+	struct measured h = function_new(3, FUNCTION_OFF_CPU);
 	uint32_t of_f = line_new(f), of_g = line_new(g);
 
 	(void)state;
@@ -214,7 +251,8 @@ static void all_frames(void **state)
 /* Frames below the stack pointer were left by a jump, before the thread blocked. */
 static void dead_frames(void **state)
 {
-	struct measured f = function_new(1, 0), g = function_new(2, 0);
+	struct measured f = function_new(1, FUNCTION_OFF_CPU),
+			g = function_new(2, FUNCTION_OFF_CPU);
 
 	(void)state;
 	at(0);
@@ -233,7 +271,8 @@ static void dead_frames(void **state)
 /* Where another function is inlined, its line has been off the CPU too. */
 static void inlined_lines(void **state)
 {
-	struct measured f = function_new(1, FUNCTION_LINES), g = function_new(2, FUNCTION_LINES);
+	struct measured f = function_new(1, FUNCTION_LINES | FUNCTION_OFF_CPU),
+			g = function_new(2, FUNCTION_LINES | FUNCTION_OFF_CPU);
 	uint32_t site = line_new(f), of_g = line_inlined(site, g);
 
 	(void)state;
@@ -257,6 +296,8 @@ int main(void)
 	    OFF_CPU_TEST(at_the_entry),
 	    OFF_CPU_TEST(outside_of_calls),
 	    OFF_CPU_TEST(gate_shut_meanwhile),
+	    OFF_CPU_TEST(not_asked),
+	    OFF_CPU_TEST(of_a_probe_before),
 	    OFF_CPU_TEST(woken_twice),
 	    OFF_CPU_TEST(all_frames),
 	    OFF_CPU_TEST(dead_frames),

@@ -6,22 +6,14 @@ Beside what the threads' clocks and the kernel's own account of the thread (sche
 machine as on an idle one; recursion and inlined code keep the parts within the whole.
 """
 import os
-import re
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 import measuring  # noqa: E402
+import off_cpu_lines  # noqa: E402
 
-SOURCE = measuring.WORKLOADS / "spender.c"
-LINES = {name: number for number, line in enumerate(SOURCE.read_text().splitlines(), 1)
-         for name in re.findall(r"/\* at (\w+) \*/", line)}
 MS = 200
-SHARE, SLACK_NS = 0.05, 1000000
-
-
-def known(profile, kind):
-    return {name: int(ns) for name, ns in re.findall(rf"^{kind} (\w+) (\d+)$", profile["printed"], re.M)}
 
 
 def check_parts(checks, profile, title):
@@ -31,7 +23,7 @@ def check_parts(checks, profile, title):
         for what in (function, *function["lines"]):
             off = what["blocked_ns"] + what["waiting_ns"]
             where = f"{function['name']}:{what['line']}"
-            checks.that(off <= what["total_ns"] + SLACK_NS, f"{title}: {where}: {off} ns off the CPU of {what['total_ns']}")
+            checks.that(off <= what["total_ns"] + off_cpu_lines.SLACK_NS, f"{title}: {where}: {off} ns off the CPU of {what['total_ns']}")
         for key in ("blocked_ns", "waiting_ns"):
             if function["lines"]:
                 checks.equal(sum(line[key] for line in function["lines"]), function[key], f"{title}: {function['name']}: lines' {key}")
@@ -40,19 +32,7 @@ def check_parts(checks, profile, title):
 def check_four_lines(checks, program, title):
     profile = measuring.measure(["-l", "four_lines", "--off-cpu"], program, MS, "mixed")
     check_parts(checks, profile, title)
-    rows = {line["line"]: line for line in measuring.functions(profile)["four_lines"]["lines"]}
-    wall, ran, waited = (known(profile, kind) for kind in ("wall", "ran", "waited"))
-    checks.equal(set(wall), {"compute", "sleep", "read", "lock"}, f"{title}: what the program printed")
-    for name in wall:
-        row = rows[LINES[name]]
-        found = {"on": row["total_ns"] - row["blocked_ns"] - row["waiting_ns"], "waiting": row["waiting_ns"],
-                 "blocked": row["blocked_ns"]}
-        wanted = {"on": ran[name], "waiting": waited[name], "blocked": wall[name] - ran[name] - waited[name]}
-        for part, ns in wanted.items():
-            checks.that(abs(found[part] - ns) <= SHARE * wall[name] + SLACK_NS,
-                        f"{title}: line '{name}': {found[part] / 1e6:.1f} ms {part}, not {ns / 1e6:.1f}")
-        longest = max(found, key=lambda part: found[part] if part != "waiting" else 0)
-        checks.equal(longest, "on" if name == "compute" else "blocked", f"{title}: line '{name}': where its time is")
+    off_cpu_lines.check(checks, profile, profile["printed"], title)
 
 
 def test_busy_machine(checks, program):

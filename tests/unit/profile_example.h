@@ -37,6 +37,7 @@ static inline struct profile *profile_example(const char *source)
 	f->cpu_total_samples = 4;
 	f->blocked_ns = 300000;
 	f->waiting_ns = 20000;
+	f->off_cpu = true;
 	f->exit = PROFILE_EXIT_RETURN;
 	f->lines_measured = true;
 	f->accounting = (struct profile_accounting){.entries = 1000, .exits = 1000};

@@ -72,7 +72,7 @@ static void test_json_text(void **state)
 	    "3000, \"max_ns\": 9000, \"raw_total_ns\": "
 	    "7000000, \"histogram\": [[5119, 900], [10239, 100]], \"cpu_samples\": 3, "
 	    "\"cpu_total_samples\": 4, \"blocked_ns\": 300000, \"waiting_ns\": 20000, "
-	    "\"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
+	    "\"off_cpu\": true, \"exit\": \"return\", \"rate\": 1, \"lines_measured\": true, "
 	    "\"inlined_copies\": 0, \"accounting\": {\"entries\": 1000, \"exits\": 1000, "
 	    "\"open\": 0, \"unwound\": 0, \"untimed\": 0, \"lost\": 0}");
 	check_contains(text,

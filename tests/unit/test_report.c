@@ -95,13 +95,20 @@ static void check_text(const char *expected, const char *actual)
 	assert_string_equal(actual, text);
 }
 
+static void follow_off_cpu(struct profile *profile, bool followed)
+{
+	profile->off_cpu = followed;
+	ARRAY_FOREACH (function, &profile->functions)
+		function->off_cpu = followed;
+}
+
 /* Without samples of CPU time, which have columns and tables of their own. */
 static struct profile *exact_example(const char *source)
 {
 	struct profile *profile = profile_example(source);
 
 	profile->sampling_period_ns = 0;
-	profile->off_cpu = false;
+	follow_off_cpu(profile, false);
 	return profile;
 }
 
@@ -157,7 +164,7 @@ static void test_cpu_tables(void **state)
 	CLEANUP_FREE char *text = NULL, *expected = NULL;
 
 	(void)state;
-	profile->off_cpu = false;
+	follow_off_cpu(profile, false);
 	add->cpu_samples = 2;
 	add->cpu_total_samples = profile->functions.items[1].cpu_total_samples = 3;
 	profile->functions.items[1].cpu_samples = 1;
@@ -209,7 +216,7 @@ static void test_states(void **state)
 	CLEANUP_FREE char *text = NULL;
 
 	(void)state;
-	profile->off_cpu = true;
+	follow_off_cpu(profile, true);
 	text = printed(profile, &(struct report_options){.lines = true});
 	assert_non_null(
 	    strstr(text, "% Time        On CPU      Waiting      Blocked  Line Contents\n"));

@@ -61,6 +61,8 @@ static void write_request(const struct measure_options *options, FILE *stream)
 	if (options->budget_percent > 0)
 		json_real(&json, "budget", options->budget_percent);
 	json_boolean(&json, "follow", options->follow);
+	if (options->off_cpu)
+		json_boolean(&json, "off_cpu", true);
 	if (options->cpu)
 		json_unsigned(&json, "cpu_hz", options->cpu_hz);
 	json_open(&json, "outputs", '[', JSON_COMPACT);

@@ -22,6 +22,8 @@ static void print_specs(struct json_object *request)
 		    stdout);
 		text_print(stdout, control_text(spec, "text"), 60);
 	}
+	if (json_object_get_boolean(json_object_object_get(request, "off_cpu")))
+		fputs(" --off-cpu", stdout);
 	if (hz)
 		printf(" --cpu=%" PRId64, hz);
 	else if (!count)

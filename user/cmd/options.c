@@ -202,7 +202,7 @@ static const struct measure_option {
 	"sample on-CPU time by function and line, HZ times a second\n(999); on where neither -f "
 	"nor -l is given, but for `add`",
 	"a frequency from 1 to 100000"},
-    {0, "off-cpu", no_argument, MEASURE, take_off_cpu, "--off-cpu",
+    {0, "off-cpu", no_argument, ALL, take_off_cpu, "--off-cpu",
 	"split times of -f and -l into on a CPU, waiting for one, and\nblocked", NULL},
     {0, "rate", required_argument, ALL, take_rate, "--rate R",
 	"time this share of the calls, 0.0 to 1.0", "a share from 0.0 to 1.0"},
@@ -361,6 +361,9 @@ static int check_operands(const struct parser *parser, enum options_command comm
 		return cmd_misused(parser->name, json,
 		    "needs functions (-f, -l), those that the program marks (--marked), or --cpu; "
 		    "of these only -f and -l go with --cpu");
+	if (command == OPTIONS_ADD && options->off_cpu && !options->specs.count && !options->marked)
+		return cmd_misused(parser->name, json,
+		    "--off-cpu splits the times of functions: name some (-f, -l, --marked)");
 	if (command == OPTIONS_ADD && options->operand_count)
 		return cmd_misused(
 		    parser->name, json, "takes no argument '%s'", options->operands[0]);

@@ -80,6 +80,12 @@ static void reset_function(const struct counters *counters, size_t shard, uint32
 	one->max_ns = 0;
 }
 
+static void reset_off_cpu(volatile struct off_cpu_counters *counters)
+{
+	(void)take(&counters->blocked_ns);
+	(void)take(&counters->waiting_ns);
+}
+
 static void reset_line(volatile struct line_counters *line)
 {
 	take_signed(&line->total_ns);
@@ -132,7 +138,12 @@ void counters_reset(const struct counters *counters, const struct part *part)
 	reset_edges(counters, part);
 	for (size_t shard = 0; shard < counters->shards; shard++) {
 		size_t lines = shard * counters->line_count + part->place.lines;
+		size_t functions = shard * counters->function_count + part->place.functions;
 
+		for (uint32_t at = 0; at < plan->functions.count && part->off_cpu; at++)
+			reset_off_cpu(&counters->off_cpu_functions[functions + at]);
+		for (uint32_t at = 0; at < plan->lines.count && part->off_cpu; at++)
+			reset_off_cpu(&counters->off_cpu_lines[lines + at]);
 		for (uint32_t at = 0; at < plan->functions.count; at++) {
 			reset_function(counters, shard, part->place.functions + at);
 			reset_histogram(

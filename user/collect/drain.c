@@ -32,7 +32,8 @@ static int drain_host(const struct drain_input *input, struct profile *profile)
 
 	profile->started_ns = input->started_ns;
 	profile->duration_ns = input->duration_ns;
-	profile->off_cpu = input->counters->off_cpu_lines;
+	for (size_t at = 0; at < input->part_count; at++)
+		profile->off_cpu = profile->off_cpu || input->parts[at]->off_cpu;
 	profile->host.cpus = processors > 0 ? (uint32_t)processors : 1;
 	profile->host.clock = profile_intern(profile, "CLOCK_MONOTONIC");
 	profile->host.kernel =
@@ -189,6 +190,7 @@ static int drain_function(const struct drained_part *drained, uint32_t at, struc
 	counters_off_cpu_function(counters, id, &off_cpu);
 	function->blocked_ns = off_cpu.blocked_ns;
 	function->waiting_ns = off_cpu.waiting_ns;
+	function->off_cpu = drained->part->off_cpu;
 	counters_histogram(counters, id, buckets);
 	return distribution_store(function, buckets);
 }

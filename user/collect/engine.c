@@ -96,30 +96,11 @@ static int follow_processes(struct engine *engine, struct failure *failure)
 
 static void follow_close(struct engine *engine)
 {
-	for (size_t at = 0; at < ARRAY_SIZE(engine->off_cpu_links); at++) {
-		cleanup_close(&engine->off_cpu_links[at]);
-		engine->off_cpu_links[at] = -1;
-	}
+	scheduler_leave(&engine->scheduler);
 	for (int at = 0; at < FOLLOW_COUNT; at++) {
 		cleanup_close(&engine->follow_links[at]);
 		engine->follow_links[at] = -1;
 	}
-}
-
-static int follow_scheduler(struct engine *engine, struct failure *failure)
-{
-	static const enum kernel_program programs[] = {
-	    PROGRAM_off_cpu_switch, PROGRAM_off_cpu_wakeup};
-
-	for (size_t at = 0; at < ARRAY_SIZE(programs); at++) {
-		int link = bpf_raw_tracepoint_open(NULL, engine->kernel.programs[programs[at]]);
-
-		if (link < 0)
-			return failure_set(
-			    failure, errno, "cannot follow the scheduler: %s", strerror(errno));
-		engine->off_cpu_links[at] = link;
-	}
-	return 0;
 }
 
 /* ---- Pins ---- */
@@ -205,7 +186,7 @@ static int engine_new(
 	engine->kernel = KERNEL_OBJECTS_CLOSED;
 	for (int at = 0; at < FOLLOW_COUNT; at++)
 		engine->follow_links[at] = -1;
-	engine->off_cpu_links[0] = engine->off_cpu_links[1] = -1;
+	engine->scheduler = SCHEDULER_LEFT;
 	engine->pins = options->pins ? strdup(options->pins) : NULL;
 	if (options->pins && !engine->pins)
 		return failure_set(failure, ENOMEM, "out of memory");
@@ -253,7 +234,7 @@ static size_t at_least(uint32_t wanted, size_t needed)
 static int load(struct engine *engine, const struct plan *plan, struct failure *failure)
 {
 	const struct engine_options *options = &engine->options;
-	const struct kernel_options kernel = {
+	struct kernel_options kernel = {
 	    .method = engine->method,
 	    .counters = &engine->counters,
 	    .off_cpu = options->off_cpu,
@@ -275,6 +256,11 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 		calibrate_costs(engine->method, &engine->costs);
 	counters_size(&engine->counters, &capacity);
 	error = kernel_load(&kernel, &engine->kernel, failure);
+	if (error && options->off_cpu && engine->pins) { /* an older kernel may do the rest */
+		kernel.off_cpu = false;
+		failure_clear(failure);
+		error = kernel_load(&kernel, &engine->kernel, failure);
+	}
 	if (!error)
 		error = counters_open(&engine->counters, &engine->kernel, failure);
 	if (error)
@@ -284,8 +270,6 @@ static int load(struct engine *engine, const struct plan *plan, struct failure *
 	error = open_alarms(engine, failure);
 	if (!error)
 		error = follow_processes(engine, failure);
-	if (!error && options->off_cpu)
-		error = follow_scheduler(engine, failure);
 	return error || !engine->pins ? error : pin_all(engine, failure);
 }
 
@@ -293,7 +277,8 @@ int engine_open(const struct plan *plan, const struct engine_options *options,
     struct engine **ret_engine, struct failure *failure)
 {
 	CLEANUP(engine_free_p) struct engine *engine = NULL;
-	const struct engine_part_options part = {.follow = options->follow};
+	const struct engine_part_options part = {
+	    .follow = options->follow, .off_cpu = options->off_cpu};
 	uint32_t first;
 	int error = engine_new(options, &engine, failure);
 

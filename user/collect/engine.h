@@ -29,7 +29,7 @@ struct engine_options {
 	bool follow;     /* children forked by targets become targets; of engine_open()'s plan */
 	uint32_t shards; /* 0: by the number of CPUs */
 	uint32_t edges;  /* capacity of the table of callers, 0: EDGES_MAX */
-	bool off_cpu;    /* split times by the scheduler; not with pins */
+	bool off_cpu;    /* split times by the scheduler; with pins: be able to, if the kernel is */
 	bool correct;    /* subtract calibrated costs (on except in tests) */
 	/* What all plans together may need; 0: what the first one does. */
 	uint32_t functions, sites, lines;
@@ -101,6 +101,7 @@ struct engine_place {
 
 struct engine_part_options {
 	bool everyone; /* whoever maps the images; else processes made targets */
+	bool off_cpu;  /* split times by the scheduler */
 	bool follow;   /* children of its targets are targets */
 };
 
@@ -110,6 +111,9 @@ struct engine_part_options {
  */
 int engine_add(struct engine *engine, const struct plan *plan,
     const struct engine_part_options *options, uint32_t *ret_part, struct failure *failure);
+
+/* Whether a part's times are split by the scheduler. */
+bool engine_part_off_cpu(const struct engine *engine, uint32_t part);
 
 /* Gives a part that was detached a scope anew, so that it can be attached again. */
 int engine_revive(struct engine *engine, uint32_t part, const struct engine_part_options *options,

@@ -286,6 +286,7 @@ int engine_add(struct engine *engine, const struct plan *plan,
 		error = append_part(engine, plan, &place, ret_part, failure);
 	if (error)
 		return error;
+	engine->parts.items[*ret_part]->off_cpu = options->off_cpu;
 	if (part_fill(engine->parts.items[*ret_part], &engine->counters))
 		return failure_set(failure, ENOMEM, "out of memory");
 	return 0;
@@ -358,6 +359,9 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 	if (!error)
 		error = check_scope(engine, part, failure);
 	attach_free(TAKE(part->attachment));
+	if (!error && part->off_cpu) /* before the first call that is split */
+		error =
+		    scheduler_follow(&engine->scheduler, &engine->kernel, engine->pins, failure);
 	if (!error)
 		error = engine_attach_steady(engine, part, failure);
 	if (!error)
@@ -375,6 +379,17 @@ int engine_attach(struct engine *engine, struct failure *failure)
 	return engine_attach_part(engine, 0, failure);
 }
 
+/* What a process before this one pinned stays until some part of it was adopted. */
+static void leave_scheduler(struct engine *engine)
+{
+	if (engine->scheduler.links[0] < 0)
+		return;
+	ARRAY_FOREACH (part, &engine->parts)
+		if ((*part)->live && (*part)->off_cpu)
+			return;
+	scheduler_unpin(&engine->scheduler, engine->pins);
+}
+
 /*
  * The refusals stay, because they say why lines have no counts. Without memory for the tables the
  * probes go all the same, and calls that are half-way then stay open.
@@ -387,6 +402,7 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 	if (part->live && !engine_wake(engine, NULL))
 		part_end(part, &engine->counters);
 	part->live = false;
+	leave_scheduler(engine);
 	ARRAY_FOREACH (watched, &part->watched)
 		if (watched->probe)
 			attach_close(watched->probe);
@@ -445,10 +461,15 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 		engine->next_scope = place->scope + 1;
 	if (plan->sites.count)
 		part->account = engine->counters.sites[place->sites].account;
+	part->off_cpu = plan->functions.count &&
+			engine->counters.functions[place->functions].flags & FUNCTION_OFF_CPU;
+	if (links && part->off_cpu)
+		error =
+		    scheduler_follow(&engine->scheduler, &engine->kernel, engine->pins, failure);
 	engine_part_name(part, name);
-	if (links && !is_full(part, &engine->counters))
-		error = -ENOENT;             /* a budget had taken part of it away */
-	else if (links && plan->sites.count) /* without probes there are no pins */
+	if (!error && links && !is_full(part, &engine->counters))
+		error = -ENOENT;                       /* a budget had taken part of it away */
+	else if (!error && links && plan->sites.count) /* without probes there are no pins */
 		error = attach_pins_open(engine->pins, name, links, &part->attachment, failure);
 	if (error || !links)
 		engine_detach_part(engine, *ret_part);
@@ -496,6 +517,11 @@ int engine_reset_part(struct engine *engine, uint32_t part, struct failure *fail
 	if (!error)
 		counters_reset(&engine->counters, engine->parts.items[part]);
 	return error;
+}
+
+bool engine_part_off_cpu(const struct engine *engine, uint32_t part)
+{
+	return engine->parts.items[part]->off_cpu;
 }
 
 size_t engine_part_count(const struct engine *engine)

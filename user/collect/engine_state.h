@@ -12,6 +12,7 @@
 #include "collect/features.h"
 #include "collect/kernel_objects.h"
 #include "collect/part.h"
+#include "collect/scheduler_links.h"
 
 struct engine_target {
 	pid_t pid;
@@ -28,7 +29,7 @@ struct engine {
 	enum attach_method method;
 	struct kernel_objects kernel;
 	int follow_links[FOLLOW_COUNT];
-	int off_cpu_links[2]; /* of the scheduler's tracepoints, -1: not followed */
+	struct scheduler_links scheduler;
 	struct ring_buffer *alarms;
 	struct counters counters;
 	struct costs costs;

@@ -84,7 +84,8 @@ static void fill_function(const struct part *part, uint32_t at, const struct cou
 
 	function->flags = (planned->lines ? FUNCTION_LINES : 0) |
 			  (planned->exit == PLAN_EXIT_RETURN ? FUNCTION_RETURNS : 0) |
-			  (planned->switchable ? FUNCTION_HELD : 0);
+			  (planned->switchable ? FUNCTION_HELD : 0) |
+			  (part->off_cpu ? FUNCTION_OFF_CPU : 0);
 	function->entry_line = planned->entry_line == INDEX_NONE
 				   ? INDEX_NONE
 				   : part->place.lines + planned->entry_line;

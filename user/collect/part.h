@@ -34,6 +34,7 @@ struct part {
 	bool live;                     /* attached or about to be: its scope is its own */
 	bool open[SET_NONE];           /* hits count, by set */
 	bool shown;                    /* its data belongs into profiles */
+	bool off_cpu;                  /* its times are split by the scheduler */
 	struct attachment *attachment; /* what is steady; NULL: not attached */
 	struct attachment *slice;      /* NULL: none is on */
 	bool switched;                 /* exit sites that stood by are among them */

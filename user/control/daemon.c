@@ -140,6 +140,7 @@ static struct engine_options engine_options_of(const struct daemon *daemon)
 
 	return (struct engine_options){
 	    .correct = true,
+	    .off_cpu = true,
 	    .functions = (uint32_t)numbers[CONFIG_functions],
 	    .sites = (uint32_t)numbers[CONFIG_sites],
 	    .lines = (uint32_t)numbers[CONFIG_lines],

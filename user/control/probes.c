@@ -124,7 +124,9 @@ static bool take_ended_part(
 		if ((*other)->user != probe->user || ((*other)->active && *other != probe))
 			continue;
 		ARRAY_FOREACH (part, &(*other)->parts) {
-			if (part->phase != PART_ENDED || part->hash != hash)
+			if (part->phase != PART_ENDED || part->hash != hash ||
+			    engine_part_off_cpu(probes->options.engine, part->number) !=
+				probe->request.off_cpu)
 				continue;
 			*ret_part = *part;
 			memmove(part, part + 1,
@@ -149,8 +151,9 @@ static int store_plan(const struct probes *probes, const struct prepared_plan *p
 
 static struct engine_part_options part_options(const struct probe *probe)
 {
-	return (struct engine_part_options){
-	    .everyone = probe->request.image, .follow = probe->request.follow};
+	return (struct engine_part_options){.everyone = probe->request.image,
+	    .off_cpu = probe->request.off_cpu,
+	    .follow = probe->request.follow};
 }
 
 /* Gives the plan a place in the engine: one that an equal plan had, or a new one. */

@@ -124,6 +124,7 @@ int request_read(const struct json_place *object, struct probe_request *ret_requ
 	    (error = json_get_name(object, "exit", exit_names, ARRAY_SIZE(exit_names), &exit)) ||
 	    (error = json_get_real(object, "budget", 0, 100000, &ret_request->budget)) ||
 	    (error = json_get_bool(object, "follow", &ret_request->follow)) ||
+	    (error = json_get_bool(object, "off_cpu", &ret_request->off_cpu)) ||
 	    (error = json_get_signed(object, "cpu_hz", 0, REQUEST_HZ_MAX, &cpu_hz)) ||
 	    (error = json_get_unsigned(object, "for_ns", &ret_request->for_ns)))
 		return error;
@@ -163,6 +164,8 @@ void request_write(const struct probe_request *request, struct json_stream *json
 	if (request->budget > 0)
 		json_real(json, "budget", request->budget);
 	json_boolean(json, "follow", request->follow);
+	if (request->off_cpu)
+		json_boolean(json, "off_cpu", true);
 	if (request->cpu_hz)
 		json_unsigned(json, "cpu_hz", request->cpu_hz);
 	json_open(json, "outputs", '[', JSON_COMPACT);
@@ -197,7 +200,7 @@ bool request_equal(const struct probe_request *a, const struct probe_request *b)
 {
 	if (a->specs.count != b->specs.count || a->pids.count != b->pids.count ||
 	    !a->image != !b->image || a->exit != b->exit || a->follow != b->follow ||
-	    a->cpu_hz != b->cpu_hz)
+	    a->cpu_hz != b->cpu_hz || a->off_cpu != b->off_cpu)
 		return false;
 	if (a->image && strcmp(a->image, b->image) != 0)
 		return false;

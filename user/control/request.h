@@ -32,7 +32,8 @@ struct probe_request {
 	double budget; /* percent of one CPU; 0: as configured */
 	bool follow;
 	uint32_t
-	    cpu_hz; /* samples a second of CPU time, 0: none; without specs there is only that */
+	    cpu_hz;   /* samples a second of CPU time, 0: none; without specs there is only that */
+	bool off_cpu; /* times are split by the scheduler */
 	ARRAY(char *) outputs;
 	uint64_t for_ns; /* the probe goes away after this time, 0: never */
 };

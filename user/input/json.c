@@ -215,6 +215,17 @@ static int check_header(const struct json_place *document)
 	return 0;
 }
 
+/* Before functions told, all were followed off the CPU or none. */
+static void follow_all(struct profile *profile)
+{
+	bool told = false;
+
+	ARRAY_FOREACH (function, &profile->functions)
+		told = told || function->off_cpu;
+	ARRAY_FOREACH (function, &profile->functions)
+		function->off_cpu = told ? function->off_cpu : profile->off_cpu;
+}
+
 static int read_document(struct json_reader *reader, const struct json_place *document)
 {
 	struct profile *profile = reader->profile;
@@ -241,6 +252,7 @@ static int read_document(struct json_reader *reader, const struct json_place *do
 	    (error = read_cost(reader, document)) ||
 	    (error = json_read_accounting(document, &profile->accounting)))
 		return error;
+	follow_all(profile);
 	profile_sort(profile);
 	return 0;
 }

@@ -180,6 +180,7 @@ static int read_function_numbers(
 		 element, "cpu_total_samples", &function->cpu_total_samples)) ||
 	    (error = json_get_unsigned(element, "blocked_ns", &function->blocked_ns)) ||
 	    (error = json_get_unsigned(element, "waiting_ns", &function->waiting_ns)) ||
+	    (error = json_get_bool(element, "off_cpu", &function->off_cpu)) ||
 	    (error = json_get_name(element, "exit", exits, ARRAY_SIZE(exits), &exit)) ||
 	    (error = json_get_real(element, "rate", 0, 1, &function->rate)) ||
 	    (error = json_get_bool(element, "lines_measured", &function->lines_measured)) ||

@@ -111,6 +111,7 @@ struct profile_function {
 	ARRAY(struct profile_bucket) histogram; /* ascending, empty buckets left out */
 	ARRAY(struct profile_caller) callers;
 	ARRAY(struct profile_line) lines;
+	bool off_cpu; /* blocked_ns and waiting_ns were measured, of it and its lines */
 };
 
 /*
@@ -170,7 +171,7 @@ struct profile {
 	ARRAY(struct profile_target) targets;
 	ARRAY(struct profile_image) images;
 	ARRAY(struct profile_function) functions;
-	bool off_cpu;                /* blocked_ns and waiting_ns were measured */
+	bool off_cpu;                /* blocked_ns and waiting_ns were, of some function */
 	uint64_t sampling_period_ns; /* CPU time that a sample stands for; 0: not sampled */
 	ARRAY(struct profile_frame) frames;
 	ARRAY(struct profile_stack) stacks;

@@ -260,6 +260,7 @@ static void add_numbers(
 	    profile_sum(into->cpu_total_samples, samples_of(merge, from->cpu_total_samples));
 	into->blocked_ns = profile_sum(into->blocked_ns, from->blocked_ns);
 	into->waiting_ns = profile_sum(into->waiting_ns, from->waiting_ns);
+	into->off_cpu = into->off_cpu || from->off_cpu;
 	into->lines_measured = into->lines_measured || from->lines_measured;
 	if (from->inlined_copies > into->inlined_copies)
 		into->inlined_copies = from->inlined_copies;

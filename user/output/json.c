@@ -121,6 +121,7 @@ static void write_times(struct json_stream *json, const struct profile_function 
 	json_unsigned(json, "cpu_total_samples", function->cpu_total_samples);
 	json_unsigned(json, "blocked_ns", function->blocked_ns);
 	json_unsigned(json, "waiting_ns", function->waiting_ns);
+	json_boolean(json, "off_cpu", function->off_cpu);
 }
 
 static void write_stands(struct json_stream *json, const struct profile_function *function)

@@ -352,7 +352,7 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
 	    .stream = stream,
 	    .unit_ns = unit * 1e9,
 	    .sample_ns = (double)profile->sampling_period_ns,
-	    .off_cpu = profile->off_cpu,
+	    .off_cpu = profile->functions.items[index].off_cpu,
 	};
 
 	ARRAY_FOREACH (line, &table.function->lines)

@@ -95,7 +95,7 @@ function figures(data, fn) {
 	if (!isSampledOnly(fn))
 		facts.push(['Calls', fn.primitive_calls === fn.calls ? count(fn.calls) : `${count(fn.calls)}, of them ${count(fn.primitive_calls)} outermost`]);
 	if (fn.timed_calls) {
-		facts.push(['Total', withError(fn.total_ns, fn.error_ns) + (!data.profile.off_cpu ? '' :
+		facts.push(['Total', withError(fn.total_ns, fn.error_ns) + (!fn.off_cpu ? '' :
 			`: ${duration(runningTime(fn))} on CPU, ${duration(fn.waiting_ns)} waiting for one, ${duration(fn.blocked_ns)} blocked`)],
 		['Self', withError(fn.self_ns, fn.self_error_ns)]);
 		if (fn.histogram.length)

@@ -153,7 +153,7 @@ function sourceNote(source, profile) {
 }
 
 function sourceTables(data, fn) {
-	const columns = presentColumns(fn.lines, data.profile.off_cpu);
+	const columns = presentColumns(fn.lines, fn.off_cpu);
 	const scales = lineScales(data, fn, columns);
 	const parts = [];
 	const labelled = [{label: 'Line', width: '3.6rem', fixed: true, className: 'number'},

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lprofd splits times by what threads did, of those probes that ask for it, and across a kill.
+
+Beside what a program's threads and the kernel's account of them say of four lines; other probes' times stay whole.
+"""
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import daemon  # noqa: E402
+import measuring  # noqa: E402
+import off_cpu_lines  # noqa: E402
+
+checks = measuring.Checks()
+MS = 200
+
+
+def links(server):
+    return sorted(path.name for path in server.pins.glob("off_cpu*link"))
+
+
+def check_asked(server, program):
+    """Who asks has its lines split; a probe beside it is whole, and not followed."""
+    asked = server.lprof("add", "--image", program, "-l", "four_lines", "--off-cpu")
+    checks.equal(asked.returncode, 0, f"lprof add --off-cpu: {asked.stderr}")
+    checks.that("--off-cpu of" in server.lprof("list").stdout, "lprof list")
+    checks.equal(links(server), ["off_cpu_switch_link", "off_cpu_wakeup_link"], "links to the scheduler")
+    server.call("Add", image=str(program), specs=[{"text": "main"}])
+    printed = measuring.succeed([program, MS, "mixed"]).stdout
+    profile = server.call("Collect")["profile"]
+    off_cpu_lines.check(checks, profile, printed, "asked")
+    found = measuring.functions(profile)
+    checks.equal([found[name]["off_cpu"] for name in ("four_lines", "main")], [True, False], "whose times are split")
+    checks.equal((found["main"]["blocked_ns"], found["main"]["waiting_ns"]), (0, 0), "times of who did not ask")
+    checks.that(found["main"]["total_ns"] > 3 * MS * 1e6, "time of main()")
+    whole = found["four_lines"]
+    for key in ("blocked_ns", "waiting_ns"):
+        checks.equal(sum(line[key] for line in whole["lines"]), whole[key], f"lines' {key}")
+    report = server.lprof("collect").stdout
+    checks.equal(report.count("Blocked"), 1, "tables with a column of blocked time")
+
+
+def check_reset(server, program):
+    server.call("Reset")
+    found = measuring.functions(server.call("Collect")["profile"])["four_lines"]
+    checks.equal([found["blocked_ns"], found["waiting_ns"], sum(line["blocked_ns"] for line in found["lines"])], [0, 0, 0], "after Reset")
+    printed = measuring.succeed([program, MS, "mixed"]).stdout
+    off_cpu_lines.check(checks, server.call("Collect")["profile"], printed, "after Reset")
+    server.call("Reset")
+
+
+def check_killed(server, program):
+    """What threads do while there is no lprofd is split all the same."""
+    spender = subprocess.Popen([program, str(3 * MS), "mixed"], stdout=subprocess.PIPE, text=True, env=measuring.ENVIRONMENT)
+    for _ in range(3):
+        time.sleep(2 * MS / 1000)
+        server.kill()
+        time.sleep(MS / 1000)
+        checks.that(server.start(), f"lprofd starts again: {server.said}")
+    printed = spender.communicate(timeout=60)[0]
+    off_cpu_lines.check(checks, server.call("Collect")["profile"], printed, "killed")
+    checks.equal(links(server), ["off_cpu_switch_link", "off_cpu_wakeup_link"], "links to the scheduler after kills")
+
+
+def check_removed(server, program):
+    """When nobody asks any more the scheduler is not followed; asked again, it is, without what was between."""
+    server.call("Remove", probes=["four_lines"])
+    checks.equal(links(server), [], "links to the scheduler of nobody")
+    server.call("Reset")
+    server.call("Remove", probes=["main"])
+    server.call("Add", image=str(program), specs=[{"text": "four_lines", "lines": True}])
+    measuring.succeed([program, MS, "mixed"])
+    profile = server.call("Collect")["profile"]
+    checks.equal(profile["off_cpu"], False, "not asked for")
+    checks.that("Blocked" not in server.lprof("collect").stdout, "no column of blocked time")
+    server.call("Remove", probes=["four_lines"])
+    server.call("Reset")
+    server.call("Add", image=str(program), specs=[{"text": "four_lines", "lines": True}], off_cpu=True)
+    printed = measuring.succeed([program, MS, "mixed"]).stdout
+    off_cpu_lines.check(checks, server.call("Collect")["profile"], printed, "asked again")
+
+
+def main():
+    daemon.need_daemon()
+    program = measuring.built("spender", "gcc-O2").resolve()
+    with measuring.scratch() as place:
+        directory = pathlib.Path(place)
+        server = daemon.Daemon(directory)
+        try:
+            checks.that(server.start(), f"lprofd starts: {server.said}")
+            checks.equal(server.lprof("add", "--image", program, "--cpu", "--off-cpu").returncode, 2, "--off-cpu of no function")
+            check_asked(server, program)
+            check_reset(server, program)
+            check_killed(server, program)
+            check_removed(server, program)
+            checks.equal(server.stop(), 0, "status after SIGTERM")
+            checks.that(not server.pins.exists(), "no pins stay")
+        finally:
+            server.close()
+    checks.finish(60, "lprofd's times off the CPU")
+
+
+if __name__ == "__main__":
+    main()
