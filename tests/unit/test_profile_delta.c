@@ -207,9 +207,26 @@ static void test_reset(void **state)
 	assert_add(first, 10, 9, 700);
 	assert_int_equal(profile_delta_forget(&told, before, after), 0);
 	assert_int_equal(find(told, "main")->calls, 1);
+	assert_int_equal(find(told, "add")->lines.count, 1);
 	assert_int_equal(told->started_ns + (int64_t)told->duration_ns, 1100);
 	second = tell(told, counted(6, 6, 90));
 	assert_add(second, 5, 5, 90);
+}
+
+/* What is taken away as a whole leaves nothing behind, however often that is. */
+static void test_reset_of_all(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *told = profile_new();
+	CLEANUP(profile_free_p) struct profile *before = profile_example("/a.c");
+	CLEANUP(profile_free_p) struct profile *after = profile_new();
+	CLEANUP(profile_free_p) struct profile *first = tell(told, profile_example("/a.c"));
+
+	(void)state;
+	assert_int_equal(first->stacks.count, 2);
+	assert_int_equal(profile_delta_forget(&told, before, after), 0);
+	assert_int_equal(told->functions.count, 0);
+	assert_int_equal(told->stacks.count, 0);
+	assert_int_equal(told->frames.count, 0);
 }
 
 /* What somebody took away and did not say is found; a time that sank is none of it. */
@@ -289,6 +306,7 @@ int main(void)
 	    cmocka_unit_test(test_equal_functions),
 	    cmocka_unit_test(test_stacks),
 	    cmocka_unit_test(test_reset),
+	    cmocka_unit_test(test_reset_of_all),
 	    cmocka_unit_test(test_correct),
 	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_damaged),

@@ -236,6 +236,10 @@ static int take_from(struct profile **told, const struct profile *taken)
 
 	if (error)
 		return error;
+	if (profile_delta_trim(left)) { /* what was taken as a whole is nobody's */
+		profile_free(left);
+		return -ENOMEM;
+	}
 	left->started_ns = (*told)->started_ns;
 	left->duration_ns = (*told)->duration_ns;
 	profile_free(*told);
