@@ -21,6 +21,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define USER_MODE       3 /* privilege level in the code segment's selector */
 
 volatile __u32 gate SEC(".data.sampling");           /* 0: samples are ignored */
+volatile __u32 by_counter SEC(".data.sampling");     /* samples come at once: no timer is late */
 volatile __u64 followed_slots SEC(".data.sampling"); /* a child that is forked is sampled too */
 
 /* Process id to the slots that it is sampled for. */
@@ -149,7 +150,7 @@ static __always_inline __u64 due_time(const void *context)
 	struct bpf_perf_event_data_kern kernel = {};
 	__s64 due = 0;
 
-	if (!bpf_core_field_exists(((struct hrtimer *)0)->node.expires) ||
+	if (by_counter || !bpf_core_field_exists(((struct hrtimer *)0)->node.expires) ||
 	    bpf_probe_read_kernel(&kernel, sizeof(kernel), context))
 		return bpf_ktime_get_ns();
 	due = BPF_CORE_READ(kernel.event, hw.hrtimer.node.expires);

@@ -83,6 +83,7 @@ static inline struct profile *profile_example(const char *source)
 	profile_lose(p, "from the future", 5);
 	p->off_cpu = true;
 	p->sampling_period_ns = 1001001;
+	p->sampling_event = text(p, "cycles");
 	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "main"), text(p, source), 13, 0});
 	ARRAY_APPEND(&p->frames, (struct profile_frame){text(p, "add"), text(p, source), 6, 0});
 	ARRAY_APPEND(&p->frames,

@@ -146,7 +146,7 @@ static void test_function_table(void **state)
 	check_text(expected, text);
 }
 
-static const char cpu_text[] = "         3 samples of CPU time, 0.003 s at 999 Hz\n"
+static const char cpu_text[] = "         3 samples of CPU time, 0.003 s at 999 Hz by cycles\n"
 			       "\n"
 			       "   Ordered by: CPU time of their own\n"
 			       "\n"

@@ -213,6 +213,9 @@ int measure_finish(
 	if (!error && measurement->sampler)
 		error = sample_tables_drain(measurement->samples, 1,
 		    measurement->sampling_period_ns, *ret_profile, failure);
+	if (!error && measurement->sampler)
+		(*ret_profile)->sampling_event =
+		    profile_intern(*ret_profile, cpu_sampler_event(measurement->sampler));
 	progress_end(&measurement->progress);
 	return error;
 }

@@ -17,6 +17,7 @@
 #include "base/parse.h"
 #include "capacities.h"
 #include "collect/address_spaces.h"
+#include "collect/sample_event.h"
 #include "collect/file_users.h"
 #include "collect/process_news.h"
 #include "cpu_sampling.skel.h"
@@ -40,7 +41,7 @@ struct cpu_sampler {
 	struct sample_tables *tables;
 	ARRAY(int) events; /* one a CPU */
 	int sampled;       /* the kernel's map of whom to sample */
-	uint64_t period_ns;
+	struct sample_event event;
 	struct address_spaces spaces;
 	struct sampled_users users[SAMPLING_SLOTS];
 	uint64_t file_slots; /* those of files */
@@ -400,25 +401,15 @@ static int load(struct cpu_sampler *sampler, int threads, struct failure *failur
 	return 0;
 }
 
-static int open_event(const struct cpu_sampler *sampler, int cpu)
-{
-	struct perf_event_attr attributes = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attributes),
-	    .config = PERF_COUNT_SW_CPU_CLOCK,
-	    .sample_period = sampler->period_ns,
-	};
-
-	return (int)syscall(__NR_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-}
-
 static int attach(struct cpu_sampler *sampler, struct failure *failure)
 {
 	int program = bpf_program__fd(sampler->skeleton->progs.sample_cpu);
 	int cpus = libbpf_num_possible_cpus();
 
+	sampler->skeleton->data_sampling->by_counter = !sampler->event.is_timer;
 	for (int cpu = 0; cpu < cpus; cpu++) {
-		CLEANUP_CLOSE int event = open_event(sampler, cpu);
+		CLEANUP_CLOSE int event = (int)syscall(__NR_perf_event_open,
+		    &sampler->event.attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 		if (event < 0 && errno == ENODEV)
 			continue; /* it is not online */
@@ -463,7 +454,7 @@ int cpu_sampler_open(const struct cpu_sampler_options *options, struct cpu_sampl
 	if (!sampler)
 		return failure_set(failure, ENOMEM, "out of memory");
 	sampler->tables = options->tables;
-	sampler->period_ns = 1000000000u / options->hz;
+	sampler->event = sample_event_choose(options->hz, NULL);
 	error = check_rate(options->hz, failure);
 	if (!error)
 		error = load(sampler, options->threads, failure);
@@ -509,6 +500,11 @@ static uint64_t missed_by(const struct cpu_sampling_bpf *skeleton)
 	return bpf_obj_get_info_by_fd(bpf_program__fd(skeleton->progs.sample_cpu), &info, &size)
 		   ? 0
 		   : info.recursion_misses;
+}
+
+const char *cpu_sampler_event(const struct cpu_sampler *sampler)
+{
+	return sampler->event.name;
 }
 
 void cpu_sampler_stop(struct cpu_sampler *sampler)

@@ -62,6 +62,9 @@ int cpu_sampler_fd(const struct cpu_sampler *sampler);
 /* Follows what processes mapped meanwhile; waits so long for news. */
 void cpu_sampler_follow(struct cpu_sampler *sampler, int timeout_ms);
 
+/* The event that takes its samples, by perf's name. */
+const char *cpu_sampler_event(const struct cpu_sampler *sampler);
+
 /* No sample counts any more, and the thread has ended. */
 void cpu_sampler_stop(struct cpu_sampler *sampler);
 

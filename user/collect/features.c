@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "collect/child_probe.h"
+#include "collect/sample_event.h"
 #include "collect/uprobe_link.h"
 
 #define PROC_PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h: the initial pid namespace */
@@ -145,6 +146,11 @@ int feature_try_process_filter(void)
 	return try_multi(UPROBE_ATTACH_MULTI, -1, -EINVAL);
 }
 
+static int try_cpu_cycles(void)
+{
+	return sample_event_choose(999, NULL).is_timer ? -ENOENT : 0;
+}
+
 static int try_host_pids(void)
 {
 	struct stat status;
@@ -175,6 +181,7 @@ void features_detect(struct features *ret_features)
 	feature_store(ret_features, FEATURE_KEEPS_NOP5, has_trampoline ? -ENOTSUP : 0);
 	feature_store(ret_features, FEATURE_EMULATES_NOPS, child_probe_nops());
 	feature_store(ret_features, FEATURE_SECCOMP_RETURNS, child_probe_seccomp());
+	feature_store(ret_features, FEATURE_CPU_CYCLES, try_cpu_cycles());
 	feature_store(ret_features, FEATURE_HOST_PIDS, try_host_pids());
 	libbpf_set_print(printer);
 }

@@ -46,6 +46,8 @@
 	FEATURE(SECCOMP_RETURNS, "seccomp_returns", "return probes are safe under seccomp",      \
 	    "the kernel kills processes under seccomp at a return probe (Linux 6.11 to 6.13): "  \
 	    "lprof probes the exits instead")                                                    \
+	FEATURE(CPU_CYCLES, "cpu_cycles", "CPU time is sampled by the processor's cycles",       \
+	    "the processor's cycles cannot be counted here: CPU time is sampled by the clock")   \
 	FEATURE(HOST_PIDS, "host_pids", "process ids are the kernel's own",                      \
 	    "lprof runs in a pid namespace of its own: start it with the host's (--pid=host)")
 

@@ -50,6 +50,11 @@ int json_read_stacks(struct json_reader *reader, const struct json_place *docume
 	    json_get_unsigned(document, "sampling_period_ns", &reader->profile->sampling_period_ns);
 
 	if (!error)
+		error = json_read_text(
+		    reader, document, "sampling_event", &reader->profile->sampling_event);
+	if (!error && reader->profile->sampling_event && !*reader->profile->sampling_event)
+		reader->profile->sampling_event = NULL;
+	if (!error)
 		error =
 		    json_read_list(reader, document, "frames", read_frame, json_type_object, NULL);
 	return error

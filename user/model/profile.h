@@ -173,6 +173,7 @@ struct profile {
 	ARRAY(struct profile_function) functions;
 	bool off_cpu;                /* blocked_ns and waiting_ns were, of some function */
 	uint64_t sampling_period_ns; /* CPU time that a sample stands for; 0: not sampled */
+	const char *sampling_event;  /* that takes them, by perf's name; NULL: not known */
 	ARRAY(struct profile_frame) frames;
 	ARRAY(struct profile_stack) stacks;
 	ARRAY(struct profile_omission) omissions;

@@ -496,6 +496,10 @@ int profile_merge(struct profile *sum, const struct profile *more)
 	if (!keys || !more_keys || !functions || !images)
 		return -ENOMEM;
 	profile_merge_period(sum, more->sampling_period_ns);
+	if (more->sampling_event && !sum->sampling_event)
+		sum->sampling_event = profile_intern(sum, more->sampling_event);
+	else if (more->sampling_event && strcmp(more->sampling_event, sum->sampling_event) != 0)
+		sum->sampling_event = NULL; /* both */
 	error = merge_images(&merge);
 	error = error ? error : merge_functions(&merge);
 	error = error ? error : merge_omissions(&merge);

@@ -201,6 +201,8 @@ static void write_stacks(struct json_stream *json, const struct profile *profile
 {
 	json_boolean(json, "off_cpu", profile->off_cpu);
 	json_unsigned(json, "sampling_period_ns", profile->sampling_period_ns);
+	if (profile->sampling_event)
+		json_text(json, "sampling_event", profile->sampling_event);
 	json_open(json, "frames", '[', JSON_ROWS);
 	ARRAY_FOREACH (frame, &profile->frames) {
 		json_open(json, NULL, '{', JSON_COMPACT);

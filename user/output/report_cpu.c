@@ -157,8 +157,10 @@ int report_cpu(const struct profile *profile, FILE *stream, const struct report_
 		return 0;
 	ARRAY_FOREACH (function, &profile->functions)
 		table.all = profile_sum(table.all, function->cpu_samples);
-	fprintf(stream, "         %" PRIu64 " samples of CPU time, %.3g s at %.0f Hz\n\n",
-	    table.all, (double)table.all * period * 1e-9, 1e9 / period);
+	fprintf(stream, "         %" PRIu64 " samples of CPU time, %.3g s at %.0f Hz%s%s\n\n",
+	    table.all, (double)table.all * period * 1e-9, 1e9 / period,
+	    profile->sampling_event ? " by " : "",
+	    profile->sampling_event ? profile->sampling_event : "");
 	if (!table.all)
 		return 0;
 	fputs("   Ordered by: CPU time of their own\n\n", stream);
