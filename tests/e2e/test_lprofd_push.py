@@ -318,7 +318,7 @@ def check_ends(store, server, directory, program):
     measuring.succeed([program, "leaf"])
     checks.equal(server.stop(), 0, "status of the end")
     checks.equal(len(store.accepted), 0, "pushes before the end")
-    config.write_text("[lprofd]\n")
+    config.write_text("[lprofd]\nbudget = 0\nbudget_total = 0\n")
     server.begin(program)
     checks.that("push" not in server.call("Status"), "nothing is said of pushes where there are none")
     measuring.succeed([program, "leaf"])
