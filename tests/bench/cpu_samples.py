@@ -89,7 +89,7 @@ def price(table, rounds):
 def bench(table, rounds):
     table.section("CPU samples", "Beside `perf record` at the same frequency, in runs of their own: functions as addr2line has them "
                   "(inlined ones apart), lines as perf's srcline. The kernel's time is left out of the shares: what else "
-                  "the machine does is in it. The programs have no frame pointers.")
+                  "the machine does is in it. The programs have no frame pointers. What the interrupt alone takes, and why: [SAMPLING.md](SAMPLING.md).")
     price(table, rounds)
     for name, command in commands().items():
         agreement(table, name, command)
