@@ -169,5 +169,7 @@ def check_sums(checks, profile, what):
 def check_profile(checks, profile, what):
     check_identity(checks, profile, what)
     check_sums(checks, profile, what)
+    if "budget" not in profile["cost"]:
+        checks.that(not any("budget" in function for function in profile["functions"]), f"{what}: a budget that nobody asked for")
     missed = [loss for loss in profile["losses"] if loss["cause"] == "missed" and loss["count"]]
     checks.that(not missed, f"{what}: hits missed: {missed}")

@@ -398,10 +398,10 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 {
 	struct part *part = engine->parts.items[at];
 
-	engine_take_away(engine, part);
 	if (part->live && !engine_wake(engine, NULL))
-		part_end(part, &engine->counters);
+		part_end(part, &engine->counters); /* before: what removing takes is nobody's */
 	part->live = false;
+	engine_take_away(engine, part);
 	leave_scheduler(engine);
 	ARRAY_FOREACH (watched, &part->watched)
 		if (watched->probe)

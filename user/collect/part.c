@@ -283,11 +283,13 @@ static void turn(const struct part *part, const struct counters *counters, uint3
 	const enum part_step step = part_step(part, counters, at);
 
 	if (calls_are_in(step, set)) {
-		stand_settle(&stands->calls, !come, now);
+		if (part->live)
+			stand_settle(&stands->calls, !come, now);
 		function->epoch++;
 	}
 	if (lines_are_in(step, set)) {
-		stand_settle(&stands->lines, !come, now);
+		if (part->live)
+			stand_settle(&stands->lines, !come, now);
 		function->lines_epoch++;
 		if (come)
 			__atomic_and_fetch(
