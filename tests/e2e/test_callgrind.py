@@ -18,7 +18,7 @@ def annotate(checks, what, path, *options, sources=()):
     rows = []
     for line in ended.stdout.splitlines():
         plain = re.sub(r"\( ?[\d.]+%\)", " ", line)
-        found = re.match(r" *((?:(?:[\d,]+|\.) +){2,5})(.*)$", plain)
+        found = re.match(r" *((?:(?:[\d,]+|\.) +){2,7})(.*)$", plain)
         if found:
             numbers = [int(number.replace(",", "")) if number != "." else 0 for number in found[1].split()]
             rows.append((numbers, found[2].strip()))
@@ -39,6 +39,8 @@ def numbers_of(profile, line):
     numbers = [line["self_ns"], line["total_ns"], line.get("hits", 0)] if exported.is_timed(profile) else []
     if profile["sampling_period_ns"]:
         numbers += [line["cpu_samples"] * profile["sampling_period_ns"], line["cpu_total_samples"] * profile["sampling_period_ns"]]
+    if profile["off_cpu"]:
+        numbers += [line["blocked_ns"], line["waiting_ns"]]
     return numbers
 
 
@@ -47,13 +49,15 @@ def add(sum_of, numbers):
 
 
 def check_totals(checks, what, profile, rows):
-    """All own time, twice, since shares of times with callees are shares of that as well; hits; CPU time, alike."""
+    """All own time, twice, since shares of times with callees are shares of that as well; hits; CPU time, alike; off the CPU too."""
     wanted = []
     if exported.is_timed(profile):
         own = sum(function["self_ns"] for function in profile["functions"])
         wanted = [own, own, sum(line["hits"] for function in profile["functions"] for line in function["lines"])]
     if profile["sampling_period_ns"]:
         wanted += [sum(function["cpu_samples"] for function in profile["functions"]) * profile["sampling_period_ns"]] * 2
+    if profile["off_cpu"]:
+        wanted += [own, own]
     checks.equal([numbers for numbers, text in rows if text == "PROGRAM TOTALS"], [wanted], f"{what}: totals")
 
 
@@ -68,7 +72,7 @@ def check_functions(checks, what, profile, path):
             continue  # rows in other files are functions of their own there
         wanted = numbers_of(profile, function)
         # of lines that called each other the same samples stand at each
-        for at in [len(wanted) - 1] if profile["sampling_period_ns"] else []:
+        for at in [4] if profile["sampling_period_ns"] and exported.is_timed(profile) else [1] if profile["sampling_period_ns"] else []:
             lines = sum(line["cpu_total_samples"] for line in function["lines"]) * profile["sampling_period_ns"]
             wanted[at] = max(wanted[at], lines)
         if exported.is_timed(profile):

@@ -32,8 +32,12 @@ def check_samples(checks, what, profile, path):
         checks.equal(flat["calls", name], function["calls"], f"{what}: calls of {name}")
         checks.equal(flat["wall", name], function["total_ns"], f"{what}: wall of {name}")
         checks.equal(flat["self", name], function["self_ns"], f"{what}: self of {name}")
+        for kind in ("blocked", "waiting"):
+            checks.equal(flat[kind, name], function[f"{kind}_ns"], f"{what}: {kind} of {name}")
+            checks.equal(any(kind in values for values, _ in rows), profile["off_cpu"] and bool(rows), f"{what}: type {kind}")
         for line in function["lines"]:
-            for kind, key in (("hits", "hits"), ("wall", "total_ns"), ("self", "self_ns")):
+            for kind, key in (("hits", "hits"), ("wall", "total_ns"), ("self", "self_ns"), ("blocked", "blocked_ns"),
+                              ("waiting", "waiting_ns")):
                 checks.equal(flat[kind, name, line["file"], line["line"]], line[key],
                              f"{what}: {key} of {name}:{line['line']}")
         for caller in function["callers"]:

@@ -70,13 +70,15 @@ struct profile_line call_path_rest(const struct profile_function *function)
 	    .total_ns = function->total_ns,
 	    .self_ns = function->self_ns,
 	};
-	uint64_t samples = 0, total_samples = 0;
+	uint64_t samples = 0, total_samples = 0, blocked = 0, waiting = 0;
 
 	ARRAY_FOREACH (line, &function->lines) {
 		rest.total_ns = profile_sum_ns(rest.total_ns, -line->total_ns);
 		rest.self_ns = profile_sum_ns(rest.self_ns, -line->self_ns);
 		samples = profile_sum(samples, line->cpu_samples);
 		total_samples = profile_sum(total_samples, line->cpu_total_samples);
+		blocked = profile_sum(blocked, line->blocked_ns);
+		waiting = profile_sum(waiting, line->waiting_ns);
 	}
 	rest.total_ns = rest.total_ns > 0 ? rest.total_ns : 0;
 	rest.self_ns = rest.self_ns > 0 ? rest.self_ns : 0;
@@ -84,5 +86,9 @@ struct profile_line call_path_rest(const struct profile_function *function)
 		rest.cpu_samples = function->cpu_samples - samples;
 	if (total_samples < function->cpu_total_samples)
 		rest.cpu_total_samples = function->cpu_total_samples - total_samples;
+	if (blocked < function->blocked_ns)
+		rest.blocked_ns = function->blocked_ns - blocked;
+	if (waiting < function->waiting_ns)
+		rest.waiting_ns = function->waiting_ns - waiting;
 	return rest;
 }

@@ -10,10 +10,11 @@
 //
 // Events: ns leaves callees out, so that readers add callees' up to inclusive times; total_ns has
 // them in, line by line, as in line_profiler's table, and needs no adding up; hits; and where the
-// CPU was sampled cpu_ns and cpu_total_ns, alike. A call stands at the line it must have come from,
-// or else at the function's own. Calls from outside of all measured functions, or from callers that
-// were not counted, come from "[not measured]", so that each function's calls and inclusive times
-// are whole. Where nothing was timed, calls are those of sampled stacks, as many as samples.
+// CPU was sampled cpu_ns and cpu_total_ns, alike; blocked_ns and waiting_ns, parts of total_ns,
+// where times were split. A call stands at the line it must have come from, or else at the
+// function's own. Calls from outside of all measured functions, or from callers that were not
+// counted, come from "[not measured]", so that each function's calls and inclusive times are whole.
+// Where nothing was timed, calls are those of sampled stacks, as many as samples.
 //
 // Names are compressed, "(number) name" at first and "(number)" then: a name that itself begins
 // with a bracket would be taken for a number otherwise.
@@ -32,6 +33,7 @@ struct costs {
 	int64_t ns, total_ns;
 	uint64_t hits;
 	int64_t cpu_ns, cpu_total_ns;
+	uint64_t blocked_ns, waiting_ns;
 };
 
 struct writer {
@@ -61,6 +63,9 @@ static void put_costs(const struct writer *writer, const struct costs *costs)
 	if (writer->samples)
 		fprintf(
 		    writer->stream, " %" PRId64 " %" PRId64, costs->cpu_ns, costs->cpu_total_ns);
+	if (writer->profile->off_cpu)
+		fprintf(
+		    writer->stream, " %" PRIu64 " %" PRIu64, costs->blocked_ns, costs->waiting_ns);
 	fputc('\n', writer->stream);
 }
 
@@ -106,7 +111,7 @@ static void put_line(const struct writer *writer, const struct profile_line *lin
 {
 	struct costs costs = {line->self_ns, line->total_ns, line->hits,
 	    cpu_ns(writer->profile, line->cpu_samples),
-	    cpu_ns(writer->profile, line->cpu_total_samples)};
+	    cpu_ns(writer->profile, line->cpu_total_samples), line->blocked_ns, line->waiting_ns};
 
 	fprintf(writer->stream, "%u", line->line);
 	put_costs(writer, &costs);
@@ -126,7 +131,7 @@ static void put_lines(struct writer *writer, const struct profile_function *func
 	if (strcmp(file, function->file) != 0)
 		put_name(writer, &writer->files, "fe", function->file);
 	if (rest.self_ns || rest.total_ns || rest.cpu_samples || rest.cpu_total_samples ||
-	    !function->lines.count)
+	    rest.blocked_ns || rest.waiting_ns || !function->lines.count)
 		put_line(writer, &rest);
 }
 
@@ -186,6 +191,7 @@ static void put_summary(const struct writer *writer)
 		    profile_sum_ns(sum.cpu_ns, cpu_ns(writer->profile, function->cpu_samples));
 	}
 	sum.cpu_total_ns = sum.cpu_ns;
+	sum.blocked_ns = sum.waiting_ns = (uint64_t)sum.ns;
 	sum.total_ns = sum.ns; /* so that shares are of all time */
 	fputs("summary:", writer->stream);
 	put_costs(writer, &sum);
@@ -218,8 +224,13 @@ static int put_head(struct writer *writer)
 		fputs("event: cpu_ns : Sampled CPU time (ns)\n"
 		      "event: cpu_total_ns : Sampled CPU time with callees (ns)\n",
 		    stream);
-	fprintf(stream, "events:%s%s\n", writer->times ? " ns total_ns hits" : "",
-	    writer->samples ? " cpu_ns cpu_total_ns" : "");
+	if (profile->off_cpu)
+		fputs("event: blocked_ns : Blocked, with callees (ns)\n"
+		      "event: waiting_ns : Waiting for a CPU, with callees (ns)\n",
+		    stream);
+	fprintf(stream, "events:%s%s%s\n", writer->times ? " ns total_ns hits" : "",
+	    writer->samples ? " cpu_ns cpu_total_ns" : "",
+	    profile->off_cpu ? " blocked_ns waiting_ns" : "");
 	put_summary(writer);
 	return error;
 }

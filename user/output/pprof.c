@@ -8,7 +8,8 @@
 //   would count it again for each caller;
 // - self: time in a line without callees, below the callers that certainly were above it, so that
 //   pprof adds up to times with callees as far as these are known;
-// - cpu: sampled CPU time, of recorded stacks where there are some.
+// - cpu: sampled CPU time, of recorded stacks where there are some;
+// - blocked, waiting: the parts of wall in which threads were off the CPU, where that was measured.
 //
 // The file is one message, whose repeated fields may come in any order and in pieces: it is written
 // a sample at a time, in order that a million lines need no tree in memory.
@@ -25,12 +26,14 @@
 #include "output/text_table.h"
 
 /* TYPE(id, unit), in the order of values. */
-#define TYPES(TYPE)               \
-	TYPE(calls, "count")      \
-	TYPE(hits, "count")       \
-	TYPE(wall, "nanoseconds") \
-	TYPE(self, "nanoseconds") \
-	TYPE(cpu, "nanoseconds")
+#define TYPES(TYPE)                  \
+	TYPE(calls, "count")         \
+	TYPE(hits, "count")          \
+	TYPE(wall, "nanoseconds")    \
+	TYPE(self, "nanoseconds")    \
+	TYPE(cpu, "nanoseconds")     \
+	TYPE(blocked, "nanoseconds") \
+	TYPE(waiting, "nanoseconds")
 
 enum type {
 #define TYPE(id, unit) TYPE_##id,
@@ -38,6 +41,7 @@ enum type {
 #undef TYPE
 	    TYPE_COUNT
 };
+#define TYPES_ON_CPU TYPE_blocked /* those before it are in every file */
 
 struct writer {
 	ProtobufCBuffer buffer; /* first: a buffer is the writer */
@@ -81,6 +85,11 @@ static int64_t printable_number(struct writer *writer, const char *text)
 	return text_number(writer, printable ? printable : "");
 }
 
+static int type_count(const struct writer *writer)
+{
+	return writer->profile->off_cpu ? TYPE_COUNT : TYPES_ON_CPU;
+}
+
 static void put_types(struct writer *writer)
 {
 	static const char *const names[][2] = {
@@ -93,7 +102,7 @@ static void put_types(struct writer *writer)
 
 	part.n_sample_type = 1;
 	part.sample_type = (Pprof__ValueType *[]){&type};
-	for (int i = 0; i < TYPE_COUNT; i++) {
+	for (int i = 0; i < type_count(writer); i++) {
 		type.type = text_number(writer, names[i][0]);
 		type.unit = text_number(writer, names[i][1]);
 		put(writer, &part);
@@ -249,9 +258,9 @@ static void put_sample(struct writer *writer, const int64_t values[TYPE_COUNT])
 	part.sample = (Pprof__Sample *[]){&sample};
 	sample.n_location_id = writer->stack.count;
 	sample.location_id = writer->stack.items;
-	sample.n_value = TYPE_COUNT;
+	sample.n_value = (size_t)type_count(writer);
 	sample.value = (int64_t *)values;
-	for (int i = 0; i < TYPE_COUNT; i++)
+	for (int i = 0; i < type_count(writer); i++)
 		if (values[i]) {
 			put(writer, &part);
 			return;
@@ -268,7 +277,11 @@ static int64_t cpu_ns(const struct profile *profile, uint64_t samples)
 static void put_line(struct writer *writer, uint32_t index, const struct profile_line *line)
 {
 	int64_t alone[TYPE_COUNT] = {
-	    [TYPE_hits] = (int64_t)line->hits, [TYPE_wall] = line->total_ns};
+	    [TYPE_hits] = (int64_t)line->hits,
+	    [TYPE_wall] = line->total_ns,
+	    [TYPE_blocked] = (int64_t)line->blocked_ns,
+	    [TYPE_waiting] = (int64_t)line->waiting_ns,
+	};
 	int64_t below[TYPE_COUNT] = {[TYPE_self] = line->self_ns};
 
 	if (!writer->profile->stacks.count)
