@@ -31,6 +31,13 @@ def own(name, *flags):
     return program
 
 
+def preload(name):
+    """A library of this folder."""
+    library = directory("own") / f"{name}.so"
+    measuring.succeed(["gcc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, BENCH / f"{name}.c"])
+    return library
+
+
 def plan_of(image, *specs):
     return json.loads(measuring.succeed([measuring.LPROF, "plan", "--json", *specs, image], timeout=600).stdout)
 

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What measuring costs real programs, by lprof and by other tools in turns, beside the price that lprof foretells.
+
+A job is done in equal units, so many that each turn takes about the same time whatever it costs: what is compared
+is the CPU time of a unit.
+"""
+import contextlib
+import fnmatch
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import peers
+import programs
+import measuring
+
+TURN_SECONDS = 0.4
+MANY = 100
+ONCE = ("callgrind",)  # so much slower that once is enough
+PRICE_FACTOR = 1.5
+PRICED_SECONDS = 20  # longer than a price takes
+
+
+class Job:
+    """A program, its command for a number of units, and what of it is measured."""
+
+    def __init__(self, name, build, hot, many, lined, command):
+        self.name, self.build, self.hot, self.many, self.lined, self.command = name, build, hot, many, lined, command
+
+    def program(self, *flags):
+        return self.build("-O2", "-g", *flags)
+
+    def some_functions(self):
+        """A hundred of those that the globs name, of those that are not the compiler's."""
+        printed = measuring.succeed(["nm", "--defined-only", self.program()]).stdout
+        names = sorted(set(re.findall(r" [tT] (\w+)$", printed, re.M)))
+        return [name for name in names if any(fnmatch.fnmatchcase(name, glob) for glob in self.many)][:MANY]
+
+
+def lua_command(program, units):
+    script = f"arg = {{'10'}} for i = 1, {units} do dofile('{measuring.WORKLOADS / 'bench.lua'}') end"
+    return [program, "-e", script]
+
+
+def sqlite_command(program, units):
+    """A twentieth of the script for CPU samples, so that all of it comes by many times a second."""
+    script = programs.directory("sqlite-input") / "work.sql"
+    text = (programs.BENCH / "work.sql").read_text()
+    script.write_text(text.replace("200000", "4000").replace("1500000", "30000"))
+    return [program, ":memory:", *[f".read {script}"] * units]
+
+
+def zstd_command(program, units):
+    text = programs.directory("zstd-input") / "unit"
+    source = programs.fetch("libzstd")
+    text.write_bytes((source / "lib/compress/zstd_opt.c").read_bytes()[:40000])
+    return [program, "-17", "-q", "-f", "-c", *[text] * units]
+
+
+# Functions that are called some 100,000 times a second: what people measure, and where costs tell.
+JOBS = (
+    Job("Lua", programs.lua, "luaH_resize", ("lua[EFGKXY]_*", "luaB_*"), "luaK_dischargevars", lua_command),
+    Job("SQLite", programs.sqlite, "sqlite3BtreeIndexMoveto", ("sqlite3Expr*", "sqlite3Where*", "sqlite3Select*", "sqlite3VdbeA*"),
+        "sqlite3VdbeFinishMoveto", sqlite_command),
+    Job("zstd", programs.zstd_program, "ZSTD_setBasePrices", ("ZSTD_*", "HUF_*", "FSE_*"), "ZSTD_insertBt1", zstd_command),
+)
+
+
+def unit_seconds(prefix, job, program, units):
+    with measuring.scratch() as directory:
+        times = pathlib.Path(directory) / "times"
+        environment = {**peers.ENVIRONMENT, "LD_PRELOAD": str(programs.preload("cpu_time")), "CPU_TIME": str(times)}
+        measuring.succeed([*prefix, *job.command(program, units)], env=environment, text=False, cwd=directory)
+        (_, seconds), = (line.split() for line in times.read_text().splitlines() if line.startswith(program.name + " "))
+    return float(seconds) / units
+
+
+def processor_seconds(pid):
+    """Of all threads of a process that runs."""
+    stats = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(path.read_text().split()[0]) for path in stats) / 1e9
+
+
+class Side:
+    """One way of running a job; how many units it does in a turn is found by the first."""
+
+    def __init__(self, job, prefix=None, standing=None, program=None):
+        self.job, self.program, self.units = job, program or job.program(), None
+        self.prefix, self.standing = prefix or (lambda directory: []), standing or contextlib.nullcontext
+        self.seconds = []
+
+    def turn(self):
+        with measuring.scratch() as directory, self.standing():
+            if not self.units:
+                first = unit_seconds(self.prefix(directory), self.job, self.program, 1)
+                self.units = max(1, min(1000, int(TURN_SECONDS / max(first, 1e-4))))
+            self.seconds.append(unit_seconds(self.prefix(directory), self.job, self.program, self.units))
+
+
+def under_lprof(kind, names):
+    specs = [word for name in names for word in (kind, name)]
+    return lambda directory: [measuring.LPROF, "run", *specs, "-o", f"{directory}/x.json", "--"]
+
+
+def sides_of(job, functions):
+    """By (case, tool)."""
+    sides = {
+        ("one function", "lprof"): Side(job, under_lprof("-f", [job.hot])),
+        (f"{len(functions)} functions", "lprof"): Side(job, under_lprof("-f", functions)),
+        ("lines of one function", "lprof"): Side(job, under_lprof("-l", [job.lined])),
+        ("one function", "bpftrace"): Side(job, standing=lambda: peers.bpftrace(job.program(), [job.hot])),
+        ("one function", "funclatency"): Side(job, standing=lambda: peers.funclatency(job.program(), [job.hot])),
+        (f"{len(functions)} functions", "bpftrace"): Side(job, standing=lambda: peers.bpftrace(job.program(), functions)),
+        ("samples", "lprof"): Side(job, under_lprof("", [])),
+        ("samples", "perf record"): Side(job, peers.perf),
+        ("every instruction", "callgrind"): Side(job, peers.callgrind),
+    }
+    if not peers.missing("uftrace"):
+        sides["one function", "uftrace"] = Side(job, lambda directory: peers.uftrace(directory, job.hot), program=job.program("-pg"))
+    binaries = {"perf record": "perf", "callgrind": "valgrind"}
+    return {(case, tool): side for (case, tool), side in sides.items()
+            if tool == "lprof" or not peers.missing(binaries.get(tool, tool))}
+
+
+def foretold_share(pid, kind, names):
+    """Of the CPU time that a process takes meanwhile, by `lprof plan --price`: others may keep it from some."""
+    specs = [word for name in names for word in (kind, name)]
+    began, used = time.monotonic(), processor_seconds(pid)
+    told = json.loads(measuring.succeed([measuring.LPROF, "plan", "--price", "--json", "-p", pid, *specs]).stdout)
+    return told["share_of_cpu"] * (time.monotonic() - began) / (processor_seconds(pid) - used)
+
+
+def job_price(job, kind, names):
+    """While the job goes on and on."""
+    units = int(PRICED_SECONDS / unit_seconds([], job, job.program(), 20))
+    command = [str(word) for word in job.command(job.program(), units)]
+    target = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=measuring.ENVIRONMENT)
+    try:
+        time.sleep(0.2)
+        return foretold_share(target.pid, kind, names)
+    finally:
+        target.kill()
+        target.wait()
+
+
+def bench_price(results, title, foretold, cost):
+    factor = foretold / cost
+    kept = 1 / PRICE_FACTOR <= factor <= PRICE_FACTOR
+    results.row(f"{title}: share of a CPU, foretold / cost", f"{100 * foretold:.1f}% / {100 * cost:.1f}%", f"within {PRICE_FACTOR}", kept)
+
+
+def bench_job(results, job, rounds):
+    functions = job.some_functions()
+    plain, sides = Side(job), sides_of(job, functions)
+    slower = {key: [] for key in sides}
+    for _ in range(rounds):
+        for key, side in sides.items():
+            if key[1] in ONCE and slower[key]:
+                continue
+            plain.turn()
+            side.turn()
+            slower[key].append(side.seconds[-1] / plain.seconds[-1])
+    for (case, tool), factors in slower.items():
+        middle = statistics.median(factors)
+        results.row(f"{job.name}, {case}: {tool}", f"{middle:.2f} times")
+        results.cost(f"{job.name}, {case}", tool, f"{middle:.2f} x")
+    for (case, tool), factors in slower.items():
+        if tool == "lprof":
+            results.ratio(f"{job.name}, {case}: lprof / plain", factors)
+        elif (case, "lprof") in slower and tool != "uftrace":
+            results.ratio(f"{job.name}, {case}: lprof / {tool}", [ours / theirs for ours, theirs in zip(slower[case, "lprof"], factors)])
+    measured = {"one function": ("-f", [job.hot]), f"{len(functions)} functions": ("-f", functions), "lines of one function": ("-l", [job.lined])}
+    for case, (kind, names) in measured.items():
+        cost = 1 - 1 / statistics.median(slower[case, "lprof"])
+        bench_price(results, f"{job.name}, {case}", job_price(job, kind, names), cost)
+
+
+def bench(results, rounds):
+    results.section("What measuring costs programs", "CPU time of a fixed job, as a multiple of the same without probes, in turns. One hot "
+                    "function and a hundred others are timed call by call; lprof's lines are those of one function. uftrace's program is built "
+                    "with -pg, and that is part of its cost. The price is `lprof plan --price` on the running program: the share of a CPU "
+                    "that probes take.")
+    for job in JOBS:
+        bench_job(results, job, max(1, rounds // 2 + 1))
