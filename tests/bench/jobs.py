@@ -71,19 +71,14 @@ JOBS = (
 )
 
 
-def unit_seconds(prefix, job, program, units):
+def run_units(prefix, job, program, units):
+    """CPU seconds of a unit, and the share of a CPU that the program had."""
     with measuring.scratch() as directory:
         times = pathlib.Path(directory) / "times"
         environment = {**peers.ENVIRONMENT, "LD_PRELOAD": str(programs.preload("cpu_time")), "CPU_TIME": str(times)}
         measuring.succeed([*prefix, *job.command(program, units)], env=environment, text=False, cwd=directory)
-        (_, seconds), = (line.split() for line in times.read_text().splitlines() if line.startswith(program.name + " "))
-    return float(seconds) / units
-
-
-def processor_seconds(pid):
-    """Of all threads of a process that runs."""
-    stats = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(path.read_text().split()[0]) for path in stats) / 1e9
+        (_, seconds, wall), = (line.split() for line in times.read_text().splitlines() if line.startswith(program.name + " "))
+    return float(seconds) / units, float(seconds) / float(wall)
 
 
 class Side:
@@ -92,14 +87,16 @@ class Side:
     def __init__(self, job, prefix=None, standing=None, program=None):
         self.job, self.program, self.units = job, program or job.program(), None
         self.prefix, self.standing = prefix or (lambda directory: []), standing or contextlib.nullcontext
-        self.seconds = []
+        self.seconds, self.busy = [], []
 
     def turn(self):
         with measuring.scratch() as directory, self.standing():
             if not self.units:
-                first = unit_seconds(self.prefix(directory), self.job, self.program, 1)
+                first, _ = run_units(self.prefix(directory), self.job, self.program, 1)
                 self.units = max(1, min(1000, int(TURN_SECONDS / max(first, 1e-4))))
-            self.seconds.append(unit_seconds(self.prefix(directory), self.job, self.program, self.units))
+            seconds, busy = run_units(self.prefix(directory), self.job, self.program, self.units)
+        self.seconds.append(seconds)
+        self.busy.append(busy)
 
 
 def under_lprof(kind, names):
@@ -128,16 +125,13 @@ def sides_of(job, functions):
 
 
 def foretold_share(pid, kind, names):
-    """Of the CPU time that a process takes meanwhile, by `lprof plan --price`: others may keep it from some."""
     specs = [word for name in names for word in (kind, name)]
-    began, used = time.monotonic(), processor_seconds(pid)
-    told = json.loads(measuring.succeed([measuring.LPROF, "plan", "--price", "--json", "-p", pid, *specs]).stdout)
-    return told["share_of_cpu"] * (time.monotonic() - began) / (processor_seconds(pid) - used)
+    return json.loads(measuring.succeed([measuring.LPROF, "plan", "--price", "--json", "-p", pid, *specs]).stdout)["share_of_cpu"]
 
 
 def job_price(job, kind, names):
     """While the job goes on and on."""
-    units = int(PRICED_SECONDS / unit_seconds([], job, job.program(), 20))
+    units = int(PRICED_SECONDS / run_units([], job, job.program(), 20)[0])
     command = [str(word) for word in job.command(job.program(), units)]
     target = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=measuring.ENVIRONMENT)
     try:
@@ -148,7 +142,9 @@ def job_price(job, kind, names):
         target.wait()
 
 
-def bench_price(results, title, foretold, cost):
+def bench_price(results, title, foretold, slower, busy):
+    """Beside the share of a CPU that probes took in fact: of what the program had of one."""
+    cost = (1 - 1 / statistics.median(slower)) * statistics.median(busy)
     factor = foretold / cost
     kept = 1 / PRICE_FACTOR <= factor <= PRICE_FACTOR
     results.row(f"{title}: share of a CPU, foretold / cost", f"{100 * foretold:.1f}% / {100 * cost:.1f}%", f"within {PRICE_FACTOR}", kept)
@@ -176,8 +172,8 @@ def bench_job(results, job, rounds):
             results.ratio(f"{job.name}, {case}: lprof / {tool}", [ours / theirs for ours, theirs in zip(slower[case, "lprof"], factors)])
     measured = {"one function": ("-f", [job.hot]), f"{len(functions)} functions": ("-f", functions), "lines of one function": ("-l", [job.lined])}
     for case, (kind, names) in measured.items():
-        cost = 1 - 1 / statistics.median(slower[case, "lprof"])
-        bench_price(results, f"{job.name}, {case}", job_price(job, kind, names), cost)
+        foretold = job_price(job, kind, names)
+        bench_price(results, f"{job.name}, {case}", foretold, slower[case, "lprof"], sides[case, "lprof"].busy)
 
 
 def bench(results, rounds):

@@ -6,6 +6,7 @@ a command runs under. One that is missing is left out, and said so.
 """
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,8 @@ class Watching:
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         self.printed += self.process.communicate(timeout=measuring.RUN_SECONDS)[0]
+        if not re.search(r"\|[@*]|count [1-9]", self.printed):
+            raise RuntimeError(f"{self.tool} saw no call:\n{self.printed}")
 
 
 @contextlib.contextmanager
