@@ -12,8 +12,9 @@
 #include "collect/calibration_code.h"
 #include "collect/code_page.h"
 
-#define ROUNDS 40 /* medians over these */
-#define TURNS  8  /* of the loop in a round: a millisecond, too short to be often interrupted */
+#define ROUNDS         40 /* medians over these */
+#define TURNS          8 /* of the loop in a round: a millisecond, too short to be often interrupted */
+#define TURNS_EMULATED 64 /* of the one that is emulated throughout: some 100 us */
 
 /* One round's mean stays, in ns, and those times less what callees took. */
 struct round {
@@ -85,13 +86,27 @@ static void plan_fini(struct plan *plan)
 	ARRAY_FREE(&plan->sites);
 }
 
-/* Runs the loop and adds to `sums` what each line took since measuring began. */
+static double turns_of(enum calibration_line line)
+{
+	switch (line) {
+	case STAY_LINE_LINE:
+	case STAY_AROUND_EMULATED:
+	case STAY_EMULATED_LINE:
+	case STAY_LINE_RETURN:
+		return TURNS_EMULATED;
+	default:
+		return TURNS;
+	}
+}
+
+/* Runs the loops and adds to `sums` what each line took since measuring began. */
 static int run_round(struct engine *engine, const struct code_page *page, struct round *ret_sums)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
 	int error;
 
-	code_page_call(page, 0, TURNS);
+	code_page_call(page, CALIBRATION_LOOP_EMULATED, TURNS_EMULATED);
+	code_page_call(page, CALIBRATION_LOOP, TURNS);
 	error = engine_drain(engine, &profile, NULL);
 	if (error)
 		return error;
@@ -112,8 +127,10 @@ static int run_rounds(struct engine *engine, const struct code_page *page, struc
 		if (error)
 			return error;
 		for (size_t line = 0; line < CALIBRATION_LINES && i >= 0; line++) {
-			rounds[i].total[line] = (now.total[line] - before.total[line]) / TURNS;
-			rounds[i].self[line] = (now.self[line] - before.self[line]) / TURNS;
+			rounds[i].total[line] =
+			    (now.total[line] - before.total[line]) / turns_of(line);
+			rounds[i].self[line] =
+			    (now.self[line] - before.self[line]) / turns_of(line);
 		}
 		before = now;
 	}

@@ -10,6 +10,10 @@
  *	L -> L	after(L) + before(L)	the whole cost of a hit of L
  *	L -> X	after(L) + before(X)
  *	X -> L	after(X) + before(L)
+ * A single-stepped hit also makes the next hits dearer (in a virtual machine it leaves for the
+ * hypervisor). So what is emulated only has a loop of its own, as it is in a program without
+ *stepped sites; and what a stepped site does to the hit behind it counts as the stepped one's.
+ *
  * How L's own cost splits into before and after cannot be seen, and need not be: every time that
  * is measured begins and ends at a reading, so that what is added to all `before`s and taken from
  * all `after`s cancels. It is split in halves.

@@ -17,12 +17,12 @@ const uint8_t calibration_code[] = {
     [0x05] = 0x90, /* nop: line */
     [0x06] = 0x89,
     0xc0,          /* mov %eax,%eax: stepped line */
-    [0x08] = 0x90, /* nop: line */
-    0xe8,
-    0x22,
-    0x00,
-    0x00,
-    0x00,          /* call CODE_EMULATED */
+    [0x08] = 0x90, /* nop: line, and no lines: what the stepped one did is over */
+    0x90,
+    0x90,
+    0x90,
+    0x90,
+    0x90,
     [0x0e] = 0x90, /* nop: line */
     0xe8,
     0x2c,
@@ -82,7 +82,27 @@ const uint8_t calibration_code[] = {
     0x5b,
     0xc3, /* pop %rbx; ret */
     [0x90] = 0x90,
-    0xc3, /* CODE_SKIPPED: nop; ret */
+    0xc3,                               /* CODE_SKIPPED: nop; ret */
+    [CALIBRATION_LOOP_EMULATED] = 0x53, /* push %rbx */
+    0x48,
+    0x89,
+    0xfb,          /* mov %rdi,%rbx */
+    [0xa4] = 0x90, /* nop: line, where a turn begins */
+    [0xa5] = 0x90, /* nop: line */
+    [0xa6] = 0x90, /* nop: line */
+    0xe8,
+    0x84,
+    0xff,
+    0xff,
+    0xff,          /* call CODE_EMULATED */
+    [0xac] = 0x90, /* nop: line */
+    0x48,
+    0xff,
+    0xcb,
+    0x75,
+    0xf2, /* dec %rbx; jnz 0xa4 */
+    0x5b,
+    0xc3, /* pop %rbx; ret */
 };
 const uint32_t calibration_code_size = sizeof(calibration_code);
 
@@ -90,10 +110,10 @@ const uint32_t calibration_code_size = sizeof(calibration_code);
 
 const struct calibration_site calibration_sites[] = {
     {0x00, CODE_LOOP, RETURNING, false, 0},
-    {0x04, CODE_LOOP, SITE_LINE, false, STAY_LINE_LINE},
+    {0x04, CODE_LOOP, SITE_LINE, false, STAY_REST},
     {0x05, CODE_LOOP, SITE_LINE, false, STAY_LINE_STEPPED},
     {0x06, CODE_LOOP, SITE_LINE, true, STAY_STEPPED_LINE},
-    {0x08, CODE_LOOP, SITE_LINE, false, STAY_AROUND_EMULATED},
+    {0x08, CODE_LOOP, SITE_LINE, false, STAY_REST},
     {0x0e, CODE_LOOP, SITE_LINE, false, STAY_AROUND_STEPPED},
     {0x14, CODE_LOOP, SITE_LINE, false, STAY_AROUND_BARE_EMULATED},
     {0x1a, CODE_LOOP, SITE_LINE, false, STAY_AROUND_BARE_STEPPED},
@@ -110,6 +130,11 @@ const struct calibration_site calibration_sites[] = {
     {0x63, CODE_BARE_STEPPED, SITE_EXIT, true, 0},
     {CALIBRATION_UNTIMED, CODE_UNTIMED, RETURNING, false, 0},
     {0x90, CODE_SKIPPED, RETURNING, false, 0},
+    {CALIBRATION_LOOP_EMULATED, CODE_LOOP_EMULATED, RETURNING, false, 0},
+    {0xa4, CODE_LOOP_EMULATED, SITE_LINE, false, STAY_REST},
+    {0xa5, CODE_LOOP_EMULATED, SITE_LINE, false, STAY_LINE_LINE},
+    {0xa6, CODE_LOOP_EMULATED, SITE_LINE, false, STAY_AROUND_EMULATED},
+    {0xac, CODE_LOOP_EMULATED, SITE_LINE, false, STAY_REST},
 };
 const uint32_t calibration_site_count = ARRAY_SIZE(calibration_sites);
 
@@ -121,4 +146,5 @@ const uint16_t calibration_entry_lines[CODE_FUNCTIONS] = {
     [CODE_BARE_STEPPED] = STAY_BARE_STEPPED_LINE,
     [CODE_UNTIMED] = STAY_REST,
     [CODE_SKIPPED] = STAY_REST,
+    [CODE_LOOP_EMULATED] = STAY_REST,
 };

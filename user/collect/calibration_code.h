@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 enum calibration_function {
-	CODE_LOOP,          /* measures its lines, calls the others: one round of hits a turn */
-	CODE_EMULATED,      /* entry on an emulated instruction, with a return probe */
-	CODE_STEPPED,       /* entry on a stepped one, likewise */
+	CODE_LOOP,     /* measures its lines, calls the stepped ones: one round of hits a turn */
+	CODE_EMULATED, /* entry on an emulated instruction, with a return probe */
+	CODE_STEPPED,  /* entry on a stepped one, likewise */
 	CODE_BARE_EMULATED, /* the same without a return probe: its ret is an exit site */
 	CODE_BARE_STEPPED,
 	CODE_UNTIMED, /* never timed: calls CODE_SKIPPED, at whose entry the return is left out */
 	CODE_SKIPPED,
+	CODE_LOOP_EMULATED, /* as CODE_LOOP, of what is emulated throughout */
 	CODE_FUNCTIONS
 };
 
@@ -46,7 +47,10 @@ struct calibration_site {
 	uint16_t line; /* enum calibration_line, of LINE sites */
 };
 
-#define CALIBRATION_UNTIMED 0x70 /* offset of CODE_UNTIMED: void untimed(uint64_t turns) */
+/* Offsets of functions: void function(uint64_t turns) */
+#define CALIBRATION_LOOP          0x00
+#define CALIBRATION_UNTIMED       0x70
+#define CALIBRATION_LOOP_EMULATED 0xa0
 
 extern const uint8_t calibration_code[];
 extern const uint32_t calibration_code_size;
