@@ -63,6 +63,9 @@ static void test_text(void **state)
 	check_line(text, "lprof_function_seconds_total{" ADD "} 0.005");
 	check_line(text, "lprof_function_self_seconds_total{" MAIN "} 0.0011");
 	check_line(text, "lprof_function_cpu_samples_total{" ADD "} 3");
+	check_line(text, "lprof_function_blocked_seconds_total{" ADD "} 0.0003");
+	check_line(text, "lprof_function_waiting_seconds_total{" ADD "} 0.00002");
+	assert_null(strstr(text, "lprof_function_blocked_seconds_total{" MAIN));
 	check_line(text, "lprof_function_budget_state{" MAIN "} 2");
 	check_line(text, "lprof_function_stood_seconds_total{" MAIN "} 0.9");
 	check_line(text, "lprof_function_duration_seconds_bucket{" ADD ",le=\"4.096e-06\"} 0");

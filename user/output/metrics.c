@@ -126,6 +126,10 @@ static uint64_t value_of(enum metric metric, const struct metrics_series *series
 		return series->timed;
 	case METRIC_CPU_SAMPLES:
 		return series->samples;
+	case METRIC_BLOCKED:
+		return series->blocked_ns;
+	case METRIC_WAITING:
+		return series->waiting_ns;
 	case METRIC_BUDGET_STATE:
 		return series->budget_state;
 	case METRIC_STOOD:
@@ -199,6 +203,9 @@ static void tell_series(struct metrics_stream *stream, const struct metrics_seri
 	const struct metrics_piece labels = piece_of(stream, series->labels, series->labels_size);
 
 	if (series->sampled_only && stream->metric != METRIC_CPU_SAMPLES)
+		return;
+	if (!series->off_cpu &&
+	    (stream->metric == METRIC_BLOCKED || stream->metric == METRIC_WAITING))
 		return;
 	if (stream->metric == METRIC_DURATION) {
 		stream->sink->histogram(&stream->writer, labels, series);

@@ -50,6 +50,9 @@ static void add_function(struct metrics_series *series, const struct profile_fun
 	series->timed += function->timed_calls;
 	series->samples += function->cpu_samples;
 	series->open += function->accounting.open;
+	series->blocked_ns += function->blocked_ns;
+	series->waiting_ns += function->waiting_ns;
+	series->off_cpu = series->off_cpu || function->off_cpu;
 	series->stood_ns += function->calls_stand.stood_ns;
 	if (function->lines_measured)
 		series->lines_stood_ns += function->lines_stand.stood_ns;

@@ -27,6 +27,8 @@ struct metrics_series {
 	const struct profile_image *image;       /* or NULL */
 	size_t labels, labels_size;
 	uint64_t calls, timed, samples, open;
+	uint64_t blocked_ns, waiting_ns;
+	bool off_cpu;      /* these were measured */
 	bool sampled_only; /* nothing was measured but samples: it has no other series */
 	uint64_t stood_ns, lines_stood_ns;
 	enum profile_budget_state budget_state;

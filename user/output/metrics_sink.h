@@ -21,6 +21,10 @@
 	    "Calls that were timed and have ended.")                                               \
 	METRIC(CPU_SAMPLES, "lprof_function_cpu_samples", COUNTER, ONE,                            \
 	    "Samples of the CPU in the function itself.")                                          \
+	METRIC(BLOCKED, "lprof_function_blocked_seconds", COUNTER, NANOSECOND,                     \
+	    "Part of lprof_function_seconds_total that threads were asleep.")                      \
+	METRIC(WAITING, "lprof_function_waiting_seconds", COUNTER, NANOSECOND,                     \
+	    "Part of lprof_function_seconds_total that threads waited for a CPU.")                 \
 	METRIC(OPEN_CALLS, "lprof_function_open_calls", GAUGE, ONE,                                \
 	    "Timed calls that have not ended.")                                                    \
 	METRIC(BUDGET_STATE, "lprof_function_budget_state", GAUGE, ONE,                            \
