@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reads the plain data of a marshal.
 #include "input/marshal_machine.h"
+#include "input/python_bytes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 
 struct machine {
 	const char *name;
-	const unsigned char *bytes;
-	size_t size, at, type_at;
+	struct python_bytes bytes;
+	size_t type_at;
 	struct python_values values;
 	ARRAY(uint32_t) references; /* PYTHON_END: not complete yet */
 	ARRAY(uint32_t) interned;   /* Python 2's */
@@ -37,13 +38,10 @@ static int no_memory(struct machine *machine)
 /* `length` bytes, or NULL: the file ends before. */
 static const unsigned char *take(struct machine *machine, size_t length)
 {
-	const unsigned char *bytes = machine->bytes + machine->at;
+	const unsigned char *bytes = python_bytes_take(&machine->bytes, length);
 
-	if (length > machine->size - machine->at) {
+	if (!bytes)
 		refuse(machine, "the file is cut off");
-		return NULL;
-	}
-	machine->at += length;
 	return bytes;
 }
 
@@ -51,13 +49,10 @@ static const unsigned char *take(struct machine *machine, size_t length)
 static int take_number(struct machine *machine, size_t length, uint64_t *ret_number)
 {
 	const unsigned char *bytes = take(machine, length);
-	uint64_t number = 0;
 
 	if (!bytes)
 		return -EBADMSG;
-	for (size_t i = length; i--;)
-		number = number << 8 | bytes[i];
-	*ret_number = number;
+	*ret_number = python_bytes_number(bytes, length);
 	return 0;
 }
 
@@ -156,12 +151,12 @@ static int read_members(struct machine *machine, enum python_type type, uint64_t
 	uint32_t container, member = 0;
 	int error = add(machine, (struct python_value){.type = type, .count = 0}, &container);
 
-	if (!error && count > machine->size - machine->at && type != PYTHON_DICT)
+	if (!error && count > machine->bytes.size - machine->bytes.at && type != PYTHON_DICT)
 		error = refuse(machine, "the file is cut off");
 	for (uint64_t i = 0; !error && i < count; i++) {
-		if (type == PYTHON_DICT && i % 2 == 0 && machine->at < machine->size &&
-		    machine->bytes[machine->at] == '0') {
-			machine->at++;
+		if (type == PYTHON_DICT && i % 2 == 0 && machine->bytes.at < machine->bytes.size &&
+		    machine->bytes.data[machine->bytes.at] == '0') {
+			machine->bytes.at++;
 			break;
 		}
 		error = read_value(machine, depth + 1, &member);
@@ -275,10 +270,10 @@ static int read_value(struct machine *machine, unsigned depth, uint32_t *ret_val
 	unsigned char type;
 	int error;
 
-	machine->type_at = machine->at;
-	if (machine->at >= machine->size)
+	machine->type_at = machine->bytes.at;
+	if (machine->bytes.at >= machine->bytes.size)
 		return refuse(machine, "the file is cut off");
-	type = machine->bytes[machine->at++];
+	type = machine->bytes.data[machine->bytes.at++];
 	if (type & NUMBERED && ARRAY_APPEND(&machine->references, PYTHON_END))
 		return no_memory(machine);
 	error = read_typed(machine, type & (unsigned char)~NUMBERED, depth, ret_value);
@@ -292,14 +287,13 @@ int marshal_run(const char *name, const char *bytes, size_t size, struct python_
 {
 	struct machine machine = {
 	    .name = name,
-	    .bytes = (const unsigned char *)bytes,
-	    .size = size,
+	    .bytes = {.data = (const unsigned char *)bytes, .size = size},
 	    .failure = failure,
 	};
 	int error = read_value(&machine, 0, &machine.values.root);
 
-	if (!error && machine.at != size) {
-		machine.type_at = machine.at;
+	if (!error && machine.bytes.at != size) {
+		machine.type_at = machine.bytes.at;
 		error = refuse(&machine, "more than one value");
 	}
 	ARRAY_FREE(&machine.references);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Runs the opcodes of a pickle that build plain data.
 #include "input/pickle_machine.h"
+#include "input/python_bytes.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 struct machine {
 	const char *name;
-	const unsigned char *bytes;
-	size_t size, at, opcode_at;
+	struct python_bytes bytes;
+	size_t opcode_at;
 	struct python_values values;
 	ARRAY(uint32_t) stack;
 	ARRAY(uint32_t) memo;
@@ -31,13 +32,10 @@ static int no_memory(struct machine *machine)
 /* `length` bytes of argument, or NULL: the file ends before. */
 static const unsigned char *take(struct machine *machine, uint64_t length)
 {
-	const unsigned char *bytes = machine->bytes + machine->at;
+	const unsigned char *bytes = python_bytes_take(&machine->bytes, length);
 
-	if (length > machine->size - machine->at) {
+	if (!bytes)
 		refuse(machine, "the file is cut off inside an argument");
-		return NULL;
-	}
-	machine->at += (size_t)length;
 	return bytes;
 }
 
@@ -45,13 +43,10 @@ static const unsigned char *take(struct machine *machine, uint64_t length)
 static int take_number(struct machine *machine, size_t length, uint64_t *ret_number)
 {
 	const unsigned char *bytes = take(machine, length);
-	uint64_t number = 0;
 
 	if (!bytes)
 		return -EBADMSG;
-	for (size_t i = length; i--;)
-		number = number << 8 | bytes[i];
-	*ret_number = number;
+	*ret_number = python_bytes_number(bytes, length);
 	return 0;
 }
 
@@ -243,15 +238,15 @@ static int push_class(struct machine *machine, const char *module, size_t length
 /* GLOBAL: two lines of text in the opcodes. */
 static int run_global(struct machine *machine)
 {
-	const char *start = (const char *)machine->bytes + machine->at;
-	size_t left = machine->size - machine->at;
+	const char *start = (const char *)machine->bytes.data + machine->bytes.at;
+	size_t left = machine->bytes.size - machine->bytes.at;
 	const char *module_end = memchr(start, '\n', left), *name_end = NULL;
 
 	if (module_end)
 		name_end = memchr(module_end + 1, '\n', left - (size_t)(module_end + 1 - start));
 	if (!name_end)
 		return refuse(machine, "the file is cut off inside an argument");
-	machine->at += (size_t)(name_end + 1 - start);
+	machine->bytes.at += (size_t)(name_end + 1 - start);
 	return push_class(machine, start, (size_t)(module_end - start), module_end + 1,
 	    (size_t)(name_end - module_end - 1));
 }
@@ -456,18 +451,17 @@ int pickle_run(const char *name, const char *bytes, size_t size, struct python_v
 {
 	struct machine machine = {
 	    .name = name,
-	    .bytes = (const unsigned char *)bytes,
-	    .size = size,
+	    .bytes = {.data = (const unsigned char *)bytes, .size = size},
 	    .failure = failure,
 	};
 	int error = 0;
 
 	while (!error && !machine.stopped) {
-		machine.opcode_at = machine.at;
-		if (machine.at >= size)
+		machine.opcode_at = machine.bytes.at;
+		if (machine.bytes.at >= size)
 			error = refuse(&machine, "the file is cut off");
 		else
-			error = run_opcode(&machine, machine.bytes[machine.at++]);
+			error = run_opcode(&machine, machine.bytes.data[machine.bytes.at++]);
 	}
 	ARRAY_FREE(&machine.stack);
 	ARRAY_FREE(&machine.memo);
