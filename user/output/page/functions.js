@@ -5,23 +5,23 @@
 const functionsView = {sort: null, search: '', table: null, filter: null};
 
 const FUNCTION_COLUMNS = [
-	{key: 'calls', label: 'Calls', width: '7.5rem', hint: 'outermost calls / all calls, exact', of: (fn) => fn.calls,
+	{key: 'calls', label: 'Calls', width: '6.5rem', hint: 'outermost calls / all calls, exact', of: (fn) => fn.calls,
 		present: (fn) => !isSampledOnly(fn)},
-	{key: 'self', label: 'Self', width: '8rem', hint: 'time without measured callees', of: (fn) => estimate(fn, fn.self_ns),
+	{key: 'self', label: 'Self', width: '7rem', hint: 'time without measured callees', of: (fn) => estimate(fn, fn.self_ns),
 		present: (fn) => fn.timed_calls > 0},
-	{key: 'self_call', label: 'per call', width: '7rem', className: 'narrow-off', hint: 'self time of a call',
+	{key: 'self_call', label: 'per call', width: '6.5rem', className: 'narrow-off', hint: 'self time of a call',
 		of: (fn) => fn.timed_calls ? fn.self_ns / fn.timed_calls : 0, present: (fn) => fn.timed_calls > 0},
-	{key: 'total', label: 'Total', width: '8rem', hint: 'time from entry to exit, outermost calls only',
+	{key: 'total', label: 'Total', width: '7rem', hint: 'time from entry to exit, outermost calls only',
 		of: (fn) => estimate(fn, fn.total_ns), present: (fn) => fn.timed_calls > 0},
-	{key: 'total_call', label: 'per call', width: '7rem', className: 'narrow-off', hint: 'total time of an outermost call',
+	{key: 'total_call', label: 'per call', width: '6.5rem', className: 'narrow-off', hint: 'total time of an outermost call',
 		of: totalPerCall, present: (fn) => fn.timed_calls > 0},
-	{key: 'cpu', label: 'CPU self', width: '9rem', hint: 'on-CPU time of its own code, as samples found it', of: (fn) => fn.cpu_samples,
+	{key: 'cpu', label: 'CPU self', width: '8rem', hint: 'on-CPU time of its own code, as samples found it', of: (fn) => fn.cpu_samples,
 		present: (fn) => fn.cpu_total_samples > 0},
 	{key: 'cpu_share', label: '% self', width: '5rem', className: 'narrow-off', hint: 'share of all samples', of: (fn) => fn.cpu_samples,
 		present: (fn) => fn.cpu_total_samples > 0},
-	{key: 'cpu_total', label: 'CPU total', width: '9rem', hint: 'on-CPU time with what it called', of: (fn) => fn.cpu_total_samples,
+	{key: 'cpu_total', label: 'CPU total', width: '8rem', hint: 'on-CPU time with what it called', of: (fn) => fn.cpu_total_samples,
 		present: (fn) => fn.cpu_total_samples > 0},
-	{key: 'name', label: 'Function', width: 'minmax(12rem, 1fr)', className: 'text wide name', of: (fn) => fn.name},
+	{key: 'name', label: 'Function', width: 'minmax(20rem, 1fr)', className: 'text wide name', of: (fn) => fn.name},
 ];
 
 function totalPerCall(fn) {
