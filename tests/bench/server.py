@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What measuring costs a server under full load: redis-server, asked by redis-benchmark on loopback."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -161,8 +162,8 @@ def measured_window(lprofd, server, seconds, *options):
     measuring.need_success(["lprof", "add"], added)
     time.sleep(SETTLE_SECONDS)
     requests, lines = rate(server, seconds), top_lines(lprofd.call("Collect"))
-    for name in LINED:
-        measuring.need_success(["lprof", "remove"], lprofd.lprof("remove", name))
+    removed = lprofd.lprof("remove", str(json.loads(added.stdout)["probe"]["id"]))
+    measuring.need_success(["lprof", "remove"], removed)
     return requests, lines
 
 
