@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "collect/code_page.h"
 #include "collect/features.h"
+#include "collect/shelter.h"
 #include "collect/uprobe_link.h"
 
 enum verdict { VERDICT_YES, VERDICT_NO, VERDICT_UNKNOWN };
@@ -30,8 +31,18 @@ struct trial {
 	enum verdict (*hit)(const struct code_page *page); /* in the child, once the probe stands */
 };
 
-static int attach(const struct trial *trial, const struct code_page *page, pid_t child)
+struct attaching {
+	const struct trial *trial;
+	const struct code_page *page;
+	pid_t child;
+};
+
+/* Gives the link, or -errno. */
+static int attach(void *given)
 {
+	const struct attaching *attaching = given;
+	const struct trial *trial = attaching->trial;
+	const struct code_page *page = attaching->page;
 	char path[UPROBE_PATH_MAX];
 	CLEANUP_CLOSE int multi = feature_load_empty(UPROBE_ATTACH_MULTI);
 	CLEANUP_CLOSE int plain = feature_load_empty(0);
@@ -51,8 +62,14 @@ static int attach(const struct trial *trial, const struct code_page *page, pid_t
 	return uprobe_link_perf(&(struct uprobe_perf_options){.program = plain,
 	    .path = path,
 	    .offset = page->offset,
-	    .pid = child,
+	    .pid = attaching->child,
 	    .return_probe = trial->return_probe});
+}
+
+static void link_close(const int *link)
+{
+	if (*link >= 0)
+		shelter_close(link, 1);
 }
 
 /* Waits for the word that the probe stands; the child's exit status is its verdict. */
@@ -74,7 +91,7 @@ static int try(const struct trial *trial)
 	struct code_page page CLEANUP(code_page_close) = CODE_PAGE_CLOSED;
 	CLEANUP_CLOSE int go_read = -1;
 	CLEANUP_CLOSE int go_write = -1;
-	CLEANUP_CLOSE int link = -1;
+	int link CLEANUP(link_close) = -1;
 	int error = code_page_open(trial->code, trial->size, &page), status, ends[2];
 	pid_t child;
 
@@ -91,7 +108,7 @@ static int try(const struct trial *trial)
 		close(go_write);
 		run_child(trial, &page, go_read);
 	}
-	link = attach(trial, &page, child);
+	link = shelter_call(attach, &(struct attaching){trial, &page, child});
 	if (link < 0 || write(go_write, "", 1) != 1)
 		close(TAKE_FD(go_write));
 	if (waitpid(child, &status, 0) != child)

@@ -10,6 +10,7 @@
 
 #include "collect/features.h"
 #include "collect/libbpf_log.h"
+#include "collect/shelter.h"
 #include "collect/uprobe_link.h"
 #include "entry_stop.skel.h"
 
@@ -83,13 +84,25 @@ static int load(struct entry_stop *stop, pid_t pid, const struct way *way, struc
 	return 0;
 }
 
-static int attach(struct entry_stop *stop, uint64_t offset, pid_t pid, const struct way *way)
+struct attaching {
+	const struct entry_stop *stop;
+	const struct way *way;
+	uint64_t offset;
+	pid_t pid;
+};
+
+/* Gives the link, or -errno. */
+static int attach(void *given)
 {
+	const struct attaching *attaching = given;
+	const struct entry_stop *stop = attaching->stop;
+	const struct way *way = attaching->way;
+	const uint64_t offset = attaching->offset;
+	const pid_t pid = attaching->pid;
 	int program = bpf_program__fd(stop->skeleton->progs.entry_stop);
 	char path[UPROBE_PATH_MAX];
 
 	uprobe_path(stop->exe, path);
-	uprobe_touch(stop->exe, offset);
 	if (way->multi)
 		return uprobe_link_multi(&(struct uprobe_multi_options){
 		    .program = program,
@@ -128,7 +141,8 @@ int entry_stop_open(pid_t pid, struct entry_stop **ret_stop, struct failure *fai
 	error = load(stop, pid, &way, failure);
 	if (error)
 		return error;
-	stop->link = attach(stop, offset, pid, &way);
+	uprobe_touch(stop->exe, offset);
+	stop->link = shelter_call(attach, &(struct attaching){stop, &way, offset, pid});
 	if (stop->link < 0)
 		return failure_set(failure, -stop->link,
 		    "cannot set a probe on the command's entry point: %s (see lprof doctor)",
@@ -146,7 +160,8 @@ void entry_stop_free(struct entry_stop *stop)
 {
 	if (!stop)
 		return;
-	cleanup_close(&stop->link);
+	if (stop->link >= 0)
+		shelter_close(&stop->link, 1);
 	cleanup_close(&stop->exe);
 	entry_stop_bpf__destroy(stop->skeleton);
 	free(stop);
