@@ -13,8 +13,9 @@
 
 #define SECOND_NS          1000000000ull
 #define BURST_NS           (SECOND_NS / 2) /* whose pay can be saved up */
-#define SLICES_SHARE_LEAST 0.25            /* of a budget: what slices have if others take it */
-#define PATIENCE_LEAST_NS  SECOND_NS       /* from an overdraft until all is chosen anew */
+#define COUNTED_SHARE      0.8 /* of a budget: hits cost caches and page tables more than is counted */
+#define SLICES_SHARE_LEAST 0.25      /* of a budget: what slices have if others take it */
+#define PATIENCE_LEAST_NS  SECOND_NS /* from an overdraft until all is chosen anew */
 #define PATIENCE_MOST_NS   (64 * SECOND_NS)
 #define SHARE_MOST         1000.0           /* of a part that had a limit and has none any more */
 #define SLICES_LEAST       3                /* before all is chosen anew */
@@ -52,7 +53,7 @@ static uint64_t now_ns(void)
 void budget_init(struct budget *budget, struct engine *engine, double percent)
 {
 	*budget = (struct budget){.engine = engine, .share = percent / 100};
-	engine_limit(engine, ENGINE_ALL, SET_STEADY, budget->share, BURST_NS);
+	engine_limit(engine, ENGINE_ALL, SET_STEADY, COUNTED_SHARE * budget->share, BURST_NS);
 }
 
 static void part_free(struct budget_part *part)
@@ -77,8 +78,8 @@ static double share_of(const struct budget *budget, double percent)
 
 static void limit_part(const struct budget *budget, uint32_t at, double share)
 {
-	engine_limit(budget->engine, at, SET_STEADY, share, BURST_NS);
-	engine_limit(budget->engine, at, SET_SLICED, share, BURST_NS);
+	engine_limit(budget->engine, at, SET_STEADY, COUNTED_SHARE * share, BURST_NS);
+	engine_limit(budget->engine, at, SET_SLICED, COUNTED_SHARE * share, BURST_NS);
 }
 
 /* What stands of it is chosen anew soon. */
@@ -214,7 +215,7 @@ static struct budget_load load_between(const struct seen *before, const struct s
 
 /* ---- Changes ---- */
 
-/* When both accounts will have a slice's credit. */
+/* When both accounts will have all the credit that there can be: coming and going costs, too. */
 static uint64_t slice_due(const struct budget *budget, uint32_t at)
 {
 	struct engine_account own, all;
@@ -223,7 +224,7 @@ static uint64_t slice_due(const struct budget *budget, uint32_t at)
 	engine_look(budget->engine, at, SET_SLICED, &own);
 	engine_look(budget->engine, ENGINE_ALL, SET_STEADY, &all);
 	paid = own.paid_until_ns > all.paid_until_ns ? own.paid_until_ns : all.paid_until_ns;
-	return paid + BURST_NS / 2;
+	return paid + BURST_NS;
 }
 
 /* Remembers where everything is, from which loads are measured. */
@@ -376,9 +377,9 @@ static uint64_t own_cpu_ns(void)
 static void limit_slices(const struct budget *budget, uint32_t at, struct budget_part *part)
 {
 	const uint64_t now = now_ns(), passed = now - part->steady_seen_ns;
-	const double least = SLICES_SHARE_LEAST * part->share;
+	const double share = COUNTED_SHARE * part->share, least = SLICES_SHARE_LEAST * share;
 	struct engine_account account;
-	double left = part->share;
+	double left = share;
 
 	engine_look(budget->engine, at, SET_STEADY, &account);
 	if (passed > SECOND_NS / 10)

@@ -3,6 +3,7 @@
 #include "target/demangle.h"
 
 #include <ctype.h>
+#include <setjmp.h>
 #include <string.h>
 
 #include <libiberty/demangle.h>
@@ -14,14 +15,18 @@
 struct output {
 	char *text;
 	size_t used, size;
+	jmp_buf full;
 };
 
 static void output_append(const char *text, size_t length, void *context)
 {
 	struct output *output = context;
 
-	if (length && output->used + length < output->size)
-		memcpy(output->text + output->used, text, length);
+	/* A few dozen characters can stand for more than there is time to write: leave from within.
+	 */
+	if (output->used + length >= output->size)
+		longjmp(output->full, 1);
+	memcpy(output->text + output->used, text, length);
 	output->used += length;
 }
 
@@ -79,12 +84,26 @@ static bool is_rust(const char *symbol, size_t length)
 	return true;
 }
 
+/* False: it is no name of the language, or too long. */
+static bool write_name(const char *base, enum demangle_form form, bool rust, struct output *output)
+{
+	int options = form == DEMANGLE_NAME ? DMGL_NO_OPTS : DMGL_PARAMS | DMGL_ANSI;
+
+	if (setjmp(output->full))
+		return false;
+	if (rust)
+		return rust_demangle_callback(base,
+		    DMGL_RUST | (form == DEMANGLE_NAME ? 0 : DMGL_VERBOSE), output_append, output);
+	if (form == DEMANGLE_FULL)
+		options |= DMGL_RET_DROP;
+	return cplus_demangle_v3_callback(base, options, output_append, output);
+}
+
 bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_t size)
 {
-	struct output output = {ret_text, 0, size};
+	struct output output = {.text = ret_text, .size = size};
 	size_t length;
 	char base[SYMBOL_MAX];
-	bool done;
 
 	if (symbol[0] != '_' || (symbol[1] != 'Z' && symbol[1] != 'R'))
 		return false;
@@ -93,17 +112,7 @@ bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_
 		return false;
 	memcpy(base, symbol, length);
 	base[length] = '\0';
-	if (is_rust(base, length)) {
-		done = rust_demangle_callback(base,
-		    DMGL_RUST | (form == DEMANGLE_NAME ? 0 : DMGL_VERBOSE), output_append, &output);
-	} else {
-		int options = form == DEMANGLE_NAME ? DMGL_NO_OPTS : DMGL_PARAMS | DMGL_ANSI;
-
-		if (form == DEMANGLE_FULL)
-			options |= DMGL_RET_DROP;
-		done = cplus_demangle_v3_callback(base, options, output_append, &output);
-	}
-	if (!done || output.used >= size || output.used == 0)
+	if (!write_name(base, form, is_rust(base, length), &output) || output.used == 0)
 		return false;
 	ret_text[output.used] = '\0';
 	return true;
