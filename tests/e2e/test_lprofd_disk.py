@@ -135,7 +135,7 @@ def main():
             size = check_snapshots(bounded, program)
             bounded.kill()
             config = bounded.directory / "lprofd.conf"
-            config.write_text(f"[lprofd]\nsnapshot_interval = 1s\nsnapshots = 100\nsnapshot_bytes = {2 * size + 4096}\n")
+            config.write_text(f"[lprofd]\nbudget = 0\nbudget_total = 0\nsnapshot_interval = 1s\nsnapshots = 100\nsnapshot_bytes = {2 * size + 4096}\n")
             for path in bounded.state.glob("snapshot-*"):
                 path.unlink()
             check_snapshots(bounded, program)
