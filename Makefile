@@ -35,7 +35,9 @@ UNIT := $(call tests,$(B),tests/unit/test_*.c tests/bpf/test_*.c)
 SANITIZED := $(call tests,$(B)/san,tests/unit/test_*.c tests/bpf/test_*.c)
 FUZZERS := $(call tests,$(B)/san,tests/fuzz/fuzz_*.c)
 KERNEL := $(call tests,$(B),tests/kernel/test_*.c)
-E2E := $(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py)
+# Long ones that count, but time nothing
+BESIDE := $(addprefix tests/e2e/test_,kernels.sh known_calls.py lprofd_push.py counts.py source_counts.py)
+E2E := $(filter-out $(BESIDE),$(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 CHECKS := $(sort $(wildcard tests/checks/check-*))
 WORKLOADS := $(foreach v,gcc-O0 gcc-O2 gcc-O3 clang-O0 clang-O2 clang-O3,\
 	$(patsubst tests/workloads/%.c,$(B)/workloads/$(v)/%,$(wildcard tests/workloads/*.c)))
@@ -111,7 +113,7 @@ check:
 check-fast:
 	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) build-tests; \
 	BUILD_STATUS=$$? B=$(B) LPROF=$(B)/lprof FUZZ_SECONDS=$(or $(CHECK_FUZZ_SECONDS),3) tests/run-tests \
-		$(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --serial $(KERNEL) $(E2E)
+		$(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --beside $(BESIDE) --serial $(KERNEL) $(E2E)
 check-kernels:
 	$(Q)deploy/install-deps
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(KERNEL) $(B)/workloads/gcc-O2/counted && tests/kernels/run $(B)
