@@ -87,16 +87,18 @@ static bool is_rust(const char *symbol, size_t length)
 /* False: it is no name of the language, or too long. */
 static bool write_name(const char *base, enum demangle_form form, bool rust, struct output *output)
 {
-	int options = form == DEMANGLE_NAME ? DMGL_NO_OPTS : DMGL_PARAMS | DMGL_ANSI;
+	static const int cplus[] = {
+	    [DEMANGLE_NAME] = DMGL_NO_OPTS,
+	    [DEMANGLE_RETURN] = DMGL_PARAMS | DMGL_ANSI,
+	    [DEMANGLE_FULL] = DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP,
+	};
 
 	if (setjmp(output->full))
 		return false;
 	if (rust)
 		return rust_demangle_callback(base,
 		    DMGL_RUST | (form == DEMANGLE_NAME ? 0 : DMGL_VERBOSE), output_append, output);
-	if (form == DEMANGLE_FULL)
-		options |= DMGL_RET_DROP;
-	return cplus_demangle_v3_callback(base, options, output_append, output);
+	return cplus_demangle_v3_callback(base, cplus[form], output_append, output);
 }
 
 bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_t size)
