@@ -26,7 +26,8 @@ static void output_append(const char *text, size_t length, void *context)
 	 */
 	if (output->used + length >= output->size)
 		longjmp(output->full, 1);
-	memcpy(output->text + output->used, text, length);
+	if (length)
+		memcpy(output->text + output->used, text, length);
 	output->used += length;
 }
 
