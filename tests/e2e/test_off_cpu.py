@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 import measuring  # noqa: E402
 import off_cpu_lines  # noqa: E402
 
-MS = 200
+MS, TRIES = 200, 3
 
 
 def check_parts(checks, profile, title):
@@ -30,9 +30,17 @@ def check_parts(checks, profile, title):
 
 
 def check_four_lines(checks, program, title):
-    profile = measuring.measure(["-l", "four_lines", "--off-cpu"], program, MS, "mixed")
-    check_parts(checks, profile, title)
-    off_cpu_lines.check(checks, profile, profile["printed"], title)
+    """Tried again: the kernel may leave out a run of a program on its tracepoints, and with it a whole wait."""
+    for _ in range(TRIES):
+        tried = measuring.Checks()
+        profile = measuring.measure(["-l", "four_lines", "--off-cpu"], program, MS, "mixed")
+        check_parts(tried, profile, title)
+        off_cpu_lines.check(tried, profile, profile["printed"], title)
+        if not tried.problems:
+            break
+        print(f"{title}: {tried.problems}; losses {profile['losses']}")
+    checks.done += tried.done
+    checks.problems += tried.problems
 
 
 def test_busy_machine(checks, program):

@@ -11,7 +11,7 @@
  * more where other work has the caches.
  */
 #define DRIFT_SHARE 0.03
-#define CONTEXT_NS  80
+#define CONTEXT_NS  100
 
 uint64_t costs_ns(const struct costs *costs, enum cost_class class)
 {

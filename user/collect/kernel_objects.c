@@ -339,5 +339,7 @@ uint64_t kernel_missed(const struct kernel_objects *objects)
 {
 	return missed_by(objects->programs[PROGRAM_timing_session]) +
 	       missed_by(objects->programs[PROGRAM_timing_site]) +
-	       missed_by(objects->programs[PROGRAM_timing_return]);
+	       missed_by(objects->programs[PROGRAM_timing_return]) +
+	       missed_by(objects->programs[PROGRAM_off_cpu_switch]) +
+	       missed_by(objects->programs[PROGRAM_off_cpu_wakeup]);
 }
