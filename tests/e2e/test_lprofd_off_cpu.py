@@ -41,6 +41,30 @@ def check_asked(server, program):
         checks.equal(sum(line[key] for line in whole["lines"]), whole[key], f"lines' {key}")
     report = server.lprof("collect").stdout
     checks.equal(report.count("Blocked"), 1, "tables with a column of blocked time")
+    check_watch(server, program, whole)
+
+
+def check_watch(server, program, collected):
+    """Watch tells what Collect tells, and `lprof top` what the program did meanwhile."""
+    told = {row["name"]: row for row in server.call("Watch", lines=True)["functions"]}
+    checks.that("blocked_ns" not in told["main"], "Watch: main()'s times are not split")
+    for key in ("blocked_ns", "waiting_ns"):
+        checks.equal(told["four_lines"][key], collected[key], f"Watch: {key}")
+        checks.equal([line[key] for line in told["four_lines"]["lines"]], [line[key] for line in collected["lines"]], f"Watch: lines' {key}")
+    spender = subprocess.Popen(["sh", "-c", 'read line; exec "$@"', "sh", program, str(MS), "mixed"],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=measuring.ENVIRONMENT)
+    top = subprocess.Popen([measuring.LPROF, "top", "-b", "-n", "1", "-d", "4s"], stdout=subprocess.PIPE, text=True,
+                           env={**measuring.ENVIRONMENT, "LPROFD_SOCKET": str(server.socket)})
+    time.sleep(0.5)
+    spender.communicate("\n", timeout=60)
+    head, *rows = top.communicate(timeout=60)[0].split("\n\n")[1].splitlines()
+    checks.equal(head.split()[:5], ["CALLS/S", "TIME%", "SELF%", "BLOCK%", "WAIT%"], "headings of top")
+    cells = {row.split()[-2]: row.split() for row in rows}
+    after = measuring.functions(server.call("Collect")["profile"])["four_lines"]
+    for key, cell in (("blocked_ns", 3), ("waiting_ns", 4)):
+        share = (after[key] - collected[key]) / 4e9 * 100
+        checks.that(abs(float(cells["four_lines"][cell]) - share) <= 0.02 * share + 0.2, f"top: {key} {cells['four_lines'][cell]}%, not {share:.1f}%")
+    checks.equal(cells["main"][3:5], ["-", "-"], "main()'s times are not split")
 
 
 def check_reset(server, program):

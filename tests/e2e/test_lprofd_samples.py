@@ -24,6 +24,7 @@ LINES = {name: number for number, line in enumerate(SOURCE.read_text().splitline
          for name in re.findall(r"/\* at (\w+) \*/", line)}
 PERIOD_NS = 1000000000 // 999
 MS = 300
+EVENT = None  # as `lprof run` says
 
 
 class Spender:
@@ -74,6 +75,7 @@ def collect(server):
 
 def check_shape(profile, what):
     checks.equal(profile["sampling_period_ns"], PERIOD_NS, f"{what}: the period")
+    checks.equal(profile.get("sampling_event"), EVENT, f"{what}: the event")
     checks.equal(sum(stack["cpu_samples"] for stack in profile["stacks"]), samples(profile), f"{what}: samples of all stacks")
     lost = [loss for loss in profile["losses"] if loss["cause"] in ("samples", "stacks")]
     checks.equal(lost, [], f"{what}: losses")
@@ -93,6 +95,41 @@ def ended(server, probe):
     return daemon.eventually(lambda: not [each for each in server.call("List")["probes"] if each["id"] == probe["id"]][0]["active"])
 
 
+def check_watch(server, program):
+    """What Watch and `lprof top` tell is what Collect tells, and CPU time is that of the target."""
+    profile = collect(server)
+    told = {(row["name"], row["file"], row["line"]): row for row in server.call("Watch", lines=True)["functions"]}
+    wanted = {(each["name"], each["file"], each["line"]): each for each in profile["functions"]}
+    checks.equal(sorted(told), sorted(wanted), "functions that Watch tells")
+    for key, row in told.items():
+        for name in ("cpu_samples", "cpu_total_samples"):
+            checks.equal(row[name], wanted[key][name], f"Watch: {name} of {key}")
+        lines = {(line.get("file", row["file"]), line["line"]): line["cpu_samples"] for line in row.get("lines", [])}
+        checks.equal(lines, {(line["file"], line["line"]): line["cpu_samples"] for line in wanted[key]["lines"]}, f"Watch: lines of {key}")
+    spender = Spender(program, 10 * MS)
+    server.call("Add", specs=[], pids=[spender.pid], cpu_hz=999)
+    spender.go()
+    daemon.eventually(lambda: os.readlink(f"/proc/{spender.pid}/exe") == str(program))
+    before = ran_ns(spender), time.monotonic()
+    text = server.lprof("top", "-b", "-n", "1", "-d", "1s").stdout
+    most = (ran_ns(spender) - before[0]) / 1e7  # all of the interval, and what was before it and behind it
+    least = most - 100 * (time.monotonic() - before[1] - 1)
+    head, *rows = text.split("\n\n")[1].splitlines()
+    checks.equal(head.split(), ["CALLS/S", "TIME%", "SELF%", "CPU%", "CPU+%", "PER", "CALL", "CALLS", "TOTAL", "OWN", "FUNCTION"], "headings of top")
+    cells = [row.split() for row in rows]
+    spin = [row for row in cells if row[9] == "spin"][0]
+    checks.equal((spin[:3], spin[5:9]), (["-"] * 3, ["-"] * 4), "what is only sampled has no calls")
+    checks.that(least - 3 <= float(spin[4]) <= most + 3, f"top: {spin[4]}% of a CPU in spin, of {least:.1f} to {most:.1f}% that the target ran")
+    checks.that([float(row[3]) for row in cells] == sorted((float(row[3]) for row in cells), reverse=True), f"by CPU time, without being asked: {text}")
+    spent = sum(float(row[3]) for row in cells)
+    checks.that(least - 3 <= spent <= most + 3, f"top: {spent:.1f}% of a CPU in all, of {least:.1f} to {most:.1f}% that the target ran")
+    lines = server.lprof("top", "-b", "-n", "1", "-d", "300ms", "--lines").stdout
+    checks.that(re.search(r"\n +- +- +- +\d+\.\d .* spin:\d+ ", lines), f"lines that are only sampled: {lines}")
+    spender.process.kill()
+    spender.end()
+    daemon.eventually(lambda: not any(probe["active"] for probe in server.call("List")["probes"]))
+
+
 def check_process(server, program):
     """A process that is named, which executes the program only then; the probe ends with it and keeps its samples."""
     spender = Spender(program, MS)
@@ -110,6 +147,7 @@ def check_process(server, program):
     checks.that("CPU time" in report and "(spin)" in report, f"lprof collect: {report[:300]}")
     status = json.loads(server.lprof("status", "--json").stdout)
     checks.equal((status["sampling_hz"], status["cpu_samples"]), (999, samples(profile)), "lprof status")
+    check_watch(server, program)
     server.call("Reset")
     profile = collect(server)
     checks.equal((samples(profile), profile["stacks"]), (0, []), "samples after Reset")
@@ -302,12 +340,20 @@ def check_users(server, program):
     server.call("Reset")
 
 
+def event_of_run(directory, program):
+    output = directory / "run.json"
+    measuring.succeed([measuring.LPROF, "run", "--cpu", "-o", output, "--", program, "1"])
+    return json.loads(output.read_text())["sampling_event"]
+
+
 def main():
+    global EVENT  # pylint: disable=global-statement
     daemon.need_daemon()
     program = measuring.built("spender", "gcc-O2").resolve()
     with measuring.scratch() as place:
         directory = pathlib.Path(place)
         directory.chmod(0o755)
+        EVENT = event_of_run(directory, program)
         server = daemon.Daemon(directory, "group = daemon\n")
         try:
             checks.that(server.start(), f"lprofd starts: {server.said}")

@@ -183,7 +183,7 @@ def check_terminals(server, directory, target):
 
 def check_misuse(server):
     for arguments, status, part in ((["-d", "1x"], 2, "is not an interval"), (["-n", "0"], 2, "from 1 on"),
-                                    (["--sort", "x"], 2, "rate time self each calls total own name"), (["x"], 2, "no argument"),
+                                    (["--sort", "x"], 2, "rate time self cpu cpuall blocked waiting each calls total own name"), (["x"], 2, "no argument"),
                                     ([], 1, "use lprof top --batch")):
         ended = server.lprof("top", *arguments)
         checks.that(ended.returncode == status and part in ended.stderr, f"lprof top {arguments}: {ended}")

@@ -176,6 +176,48 @@ static void test_order(void **state)
 	assert_memory_equal(order, ((uint32_t[]){2, 1, 0}), sizeof(order));
 }
 
+#define STATES(samples, total, blocked, waiting)                             \
+	"\"cpu_samples\": " #samples ", \"cpu_total_samples\": " #total ", " \
+	"\"blocked_ns\": " #blocked ", \"waiting_ns\": " #waiting
+
+/* Samples, also of what has nothing else, and times off the CPU, estimated as all times are. */
+static void test_samples_and_states(void **state)
+{
+	struct live live CLEANUP(live_fini) = {0};
+	const struct live_row *timed, *sampled;
+
+	(void)state;
+	update_one(&live, 10, 1, 1, 5, 1);
+	assert_false(live_has(&live, LIVE_CPU));
+	assert_false(live_has(&live, LIVE_BLOCKED));
+	assert_true(live_has(&live, LIVE_TIME));
+	assert_true(isnan(value(&live, LIVE_CPU)));
+	for (int turn = 0; turn < 2; turn++)
+		assert_int_equal(
+		    update(&live,
+			"{\"now_ns\": %d000000000, \"sampling_period_ns\": 1000000, \"functions\": "
+			"["
+			"{\"name\": \"f\", \"calls\": %d, \"timed_calls\": %d, \"total_ns\": 9, "
+			"%s}, {\"name\": \"g\", \"sampled_only\": true, "
+			"\"cpu_samples\": %d, \"cpu_total_samples\": %d}]}",
+			turn ? 22 : 20, turn ? 14 : 10, turn ? 7 : 5,
+			turn ? STATES(70, 900, 700000000, 30000000)
+			     : STATES(50, 100, 200000000, 10000000),
+			turn ? 30 : 500, turn ? 40 : 600),
+		    0);
+	timed = &live.functions.items[0];
+	sampled = &live.functions.items[1];
+	assert_true(live_has(&live, LIVE_CPU_ALL) && live_has(&live, LIVE_WAITING));
+	assert_near(live_value(&live, timed, LIVE_CPU), 0.01);
+	assert_near(live_value(&live, timed, LIVE_CPU_ALL), 0.4);
+	assert_near(live_value(&live, timed, LIVE_BLOCKED), 0.5);
+	assert_near(live_value(&live, timed, LIVE_WAITING), 0.02);
+	assert_near(live_value(&live, sampled, LIVE_CPU), 0.015); /* it was reset */
+	assert_true(isnan(live_value(&live, sampled, LIVE_BLOCKED)));
+	assert_true(isnan(live_value(&live, sampled, LIVE_TIME)));
+	assert_true(isnan(live_value(&live, sampled, LIVE_COUNT)));
+}
+
 /* What is no reply leaves the rows as they were. */
 static void test_bad_replies(void **state)
 {
@@ -188,6 +230,8 @@ static void test_bad_replies(void **state)
 	    "{\"functions\": [{\"lines\": {}}]}",
 	    "{\"functions\": [{\"lines\": [[]]}]}",
 	    "{\"functions\": [{\"lines\": [{\"hits\": \"x\"}]}]}",
+	    "{\"functions\": [{\"cpu_samples\": -1}]}",
+	    "{\"functions\": [{\"blocked_ns\": []}]}",
 	    "{\"now_ns\": [], \"functions\": []}",
 	    "{\"losses\": [], \"functions\": []}",
 	};
@@ -210,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(test_reset),
 	    cmocka_unit_test(test_rows_come_and_go),
 	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_samples_and_states),
 	    cmocka_unit_test(test_bad_replies),
 	};
 

@@ -309,7 +309,7 @@ static int show(struct top *top, struct failure *failure)
 
 int cmd_top(int argc, char **argv)
 {
-	struct top top = {.options = {.interval_ns = 1000000000, .sort = LIVE_TIME}};
+	struct top top = {.options = {.interval_ns = 1000000000, .sort = LIVE_COLUMN_COUNT}};
 	struct failure failure = {0};
 	int status, error;
 

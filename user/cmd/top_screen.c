@@ -143,7 +143,8 @@ static void draw_headings(const struct top_view *view, const struct top_columns 
 
 static attr_t heat(const struct top_view *view, const struct top_row *row)
 {
-	double share = row->counts ? live_value(&view->live, row->counts, LIVE_TIME) : 0;
+	enum live_column column = row->counts && row->counts->sampled_only ? LIVE_CPU : LIVE_TIME;
+	double share = row->counts ? live_value(&view->live, row->counts, column) : 0;
 
 	if (share >= HOT)
 		return A_BOLD | COLOR_PAIR(COLOR_PAIR_HOT);

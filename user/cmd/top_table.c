@@ -21,19 +21,24 @@ const char top_column_keys[] = ""
     ;
 
 /* What goes first where there is no room. */
-static const enum live_column dispensable[] = {
-    LIVE_OWN, LIVE_SELF, LIVE_TOTAL, LIVE_EACH, LIVE_COUNT, LIVE_TIME, LIVE_RATE};
+static const enum live_column dispensable[] = {LIVE_OWN, LIVE_SELF, LIVE_TOTAL, LIVE_WAITING,
+    LIVE_CPU_ALL, LIVE_EACH, LIVE_COUNT, LIVE_BLOCKED, LIVE_TIME, LIVE_RATE, LIVE_CPU};
 
-void top_columns_choose(size_t width, size_t last_width, struct top_columns *ret_columns)
+void top_columns_choose(
+    const struct live *live, size_t width, size_t last_width, struct top_columns *ret_columns)
 {
 	bool left_out[LIVE_COLUMN_COUNT] = {false};
 	size_t taken = 0, start = 0;
 
-	for (int column = 0; column < LIVE_NAME; column++)
-		taken += columns_all[column].width + 1;
+	for (int column = 0; column < LIVE_NAME; column++) {
+		left_out[column] = !live_has(live, (enum live_column)column);
+		taken += left_out[column] ? 0 : columns_all[column].width + 1;
+	}
 	for (size_t at = 0; at < ARRAY_SIZE(dispensable); at++) {
 		if (taken + last_width <= width)
 			break;
+		if (left_out[dispensable[at]])
+			continue;
 		left_out[dispensable[at]] = true;
 		taken -= columns_all[dispensable[at]].width + 1;
 	}
@@ -89,7 +94,12 @@ static const char *format_cell(const struct live *live, const struct live_row *r
 		return top_number(value, is_line ? mark : "", text);
 	case LIVE_TIME:
 	case LIVE_SELF:
+	case LIVE_BLOCKED:
+	case LIVE_WAITING:
 		return top_percent(value, mark, text);
+	case LIVE_CPU:
+	case LIVE_CPU_ALL:
+		return top_percent(value, "", text);
 	case LIVE_EACH:
 		return top_duration(value, "", text);
 	default:

@@ -13,8 +13,12 @@ struct top_columns {
 	size_t width; /* of all */
 };
 
-/* The most important columns that leave so much of the width to the last one. */
-void top_columns_choose(size_t width, size_t last_width, struct top_columns *ret_columns);
+/*
+ * The most important columns that have numbers, as many as leave so much of the width to the last
+ * one.
+ */
+void top_columns_choose(
+    const struct live *live, size_t width, size_t last_width, struct top_columns *ret_columns);
 
 /* What a column is called; rows of lines have hits. */
 const char *top_heading(enum live_column column, bool lines);

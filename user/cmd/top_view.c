@@ -15,6 +15,9 @@
 void top_view_init(struct top_view *view, enum top_mode mode, enum live_column sort)
 {
 	*view = (struct top_view){.mode = mode, .sort = sort, .height = 1};
+	view->sort_chosen = sort != LIVE_COLUMN_COUNT;
+	if (!view->sort_chosen)
+		view->sort = LIVE_TIME;
 }
 
 void top_view_fini(struct top_view *view)
@@ -151,6 +154,15 @@ static int list(struct top_view *view, uint64_t id)
 	return error;
 }
 
+/* By time, or by CPU time where there is nothing else. */
+static enum live_column usual_sort(const struct live *live)
+{
+	ARRAY_FOREACH (row, &live->functions)
+		if (!row->sampled_only)
+			return LIVE_TIME;
+	return live->sampling_period_ns ? LIVE_CPU : LIVE_TIME;
+}
+
 int top_view_update(
     struct top_view *view, struct json_object *reply, bool lines, struct failure *failure)
 {
@@ -159,6 +171,8 @@ int top_view_update(
 	int error = live_update(&view->live, reply, failure);
 
 	view->lines_told = lines;
+	if (!view->sort_chosen)
+		view->sort = usual_sort(&view->live);
 	if (!error && list(view, id))
 		error = failure_set(failure, ENOMEM, "out of memory");
 	return error;
@@ -214,6 +228,7 @@ static void move_sort(struct top_view *view, const struct top_columns *columns, 
 	else
 		at = at ? at - 1 : 0;
 	view->sort = columns->ids[at];
+	view->sort_chosen = true;
 	(void)list(view, 0);
 }
 
@@ -322,7 +337,7 @@ void top_view_title(const struct top_view *view, char line[TOP_LINE_MAX])
 	else if (view->mode == TOP_SOURCE)
 		title_source(view, line);
 	else if (view->mode == TOP_LINES && view->lines_told && !view->live.lines.count)
-		strcpy(line, "No lines are counted: lprof add -l SPEC");
+		strcpy(line, "No lines are counted: lprof add -l SPEC, or --cpu");
 	else if (!view->live.functions.count)
 		strcpy(line, "Nothing is probed: lprof add");
 	if (view->paused)
@@ -333,7 +348,7 @@ void top_view_columns(const struct top_view *view, size_t width, struct top_colu
 {
 	static const size_t text_widths[] = {24, 36, 46};
 
-	top_columns_choose(width, text_widths[view->mode], ret_columns);
+	top_columns_choose(&view->live, width, text_widths[view->mode], ret_columns);
 }
 
 void top_view_headings(

@@ -27,6 +27,7 @@ struct top_view {
 	struct live live;
 	enum top_mode mode, from; /* `from` is where a source was opened */
 	enum live_column sort;
+	bool sort_chosen; /* else the usual one of what there is */
 	bool reverse, paused;
 	bool lines_told; /* the last reply told of lines */
 	ARRAY(struct top_row) rows;
@@ -53,6 +54,7 @@ enum top_key {
 	TOP_KEY_PAUSE,
 };
 
+/* `sort` LIVE_COLUMN_COUNT: by time, or by CPU time where only that is known. */
 void top_view_init(struct top_view *view, enum top_mode mode, enum live_column sort);
 void top_view_fini(struct top_view *view);
 

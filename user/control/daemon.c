@@ -161,6 +161,7 @@ static int init_probes(struct daemon *daemon, const struct state *state, struct 
 	    .event = daemon->event,
 	    .pins = daemon->pins,
 	    .hz = state->sampling_hz,
+	    .event_name = state->sampling_event,
 	};
 	struct features features;
 

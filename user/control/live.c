@@ -25,6 +25,16 @@ static int read_numbers(const struct json_place *place, const char *count, struc
 		error = json_get_signed(place, "total_ns", INT64_MIN, INT64_MAX, &all->total_ns);
 	if (!error)
 		error = json_get_signed(place, "self_ns", INT64_MIN, INT64_MAX, &all->self_ns);
+	if (!error)
+		error = json_get_unsigned(place, "cpu_samples", &all->cpu_samples);
+	if (!error)
+		error = json_get_unsigned(place, "cpu_total_samples", &all->cpu_total_samples);
+	if (!error)
+		error = json_get_unsigned(place, "blocked_ns", &all->blocked_ns);
+	if (!error)
+		error = json_get_unsigned(place, "waiting_ns", &all->waiting_ns);
+	if (!error)
+		error = json_get_bool(place, "sampled_only", &row->sampled_only);
 	return error;
 }
 
@@ -42,6 +52,7 @@ static int read_line(const struct json_place *place, const struct live_row *func
 	    .file = function->file,
 	    .image = function->image,
 	    .function = index,
+	    .off_cpu = function->off_cpu,
 	    .estimated = function->estimated};
 	int error = read_place(place, &row);
 
@@ -74,6 +85,7 @@ static int read_lines(const struct json_place *place, struct live *fresh)
 static int read_function(const struct json_place *place, struct live *fresh)
 {
 	struct live_row row = {.name = "", .file = "", .image = ""};
+	struct json_place blocked;
 	uint64_t open = 0;
 	int error = json_expect(place, json_type_object);
 
@@ -92,6 +104,8 @@ static int read_function(const struct json_place *place, struct live *fresh)
 	if (error)
 		return error;
 	row.estimated = row.all.timed + open < row.all.count;
+	row.off_cpu = json_member(place, "blocked_ns", &blocked);
+	fresh->off_cpu = fresh->off_cpu || row.off_cpu;
 	row.function = (uint32_t)fresh->functions.count;
 	if (ARRAY_APPEND(&fresh->functions, row))
 		return failure_set(place->failure, ENOMEM, "out of memory");
@@ -129,6 +143,8 @@ static int read_reply(struct json_object *reply, struct live *fresh, struct fail
 		error = json_get_unsigned(&place, "hits", &fresh->hits);
 	if (!error)
 		error = json_get_unsigned(&place, "overhead_ns", &fresh->overhead_ns);
+	if (!error)
+		error = json_get_unsigned(&place, "sampling_period_ns", &fresh->sampling_period_ns);
 	if (!error)
 		error = read_losses(&place, fresh);
 	if (error)
@@ -187,6 +203,10 @@ static void set_last(struct live_row *row, const struct live_row *before)
 	row->last.timed = since(row->all.timed, old->timed);
 	row->last.total_ns = row->all.total_ns - old->total_ns;
 	row->last.self_ns = row->all.self_ns - old->self_ns;
+	row->last.cpu_samples = since(row->all.cpu_samples, old->cpu_samples);
+	row->last.cpu_total_samples = since(row->all.cpu_total_samples, old->cpu_total_samples);
+	row->last.blocked_ns = since(row->all.blocked_ns, old->blocked_ns);
+	row->last.waiting_ns = since(row->all.waiting_ns, old->waiting_ns);
 }
 
 static void compare_rows(struct live *fresh, const live_rows *before, live_rows *rows, bool first)
@@ -253,14 +273,39 @@ static double per_call(const struct live_numbers *numbers, bool is_line)
 	return timed ? (double)numbers->total_ns / (double)timed : NAN;
 }
 
+bool live_has(const struct live *live, enum live_column column)
+{
+	if (column == LIVE_CPU || column == LIVE_CPU_ALL)
+		return live->sampling_period_ns;
+	if (column == LIVE_BLOCKED || column == LIVE_WAITING)
+		return live->off_cpu;
+	return true;
+}
+
+static bool is_of_interval(enum live_column column)
+{
+	return column <= LIVE_WAITING;
+}
+
+/* Whether the row has such a number at all. */
+static bool row_has(const struct live *live, const struct live_row *row, enum live_column column)
+{
+	if (is_of_interval(column) && (!row->known || !live->interval_ns))
+		return false;
+	if (column == LIVE_CPU || column == LIVE_CPU_ALL)
+		return live->sampling_period_ns;
+	if (column == LIVE_BLOCKED || column == LIVE_WAITING)
+		return row->off_cpu && !row->sampled_only;
+	return !row->sampled_only;
+}
+
 double live_value(const struct live *live, const struct live_row *row, enum live_column column)
 {
 	bool is_line = row->id != live->functions.items[row->function].id;
 	double hits = is_line ? scale(live, row, true) : 1, interval = (double)live->interval_ns;
-	bool in_interval = column == LIVE_RATE || column == LIVE_TIME || column == LIVE_SELF;
-	double each;
+	double period = (double)live->sampling_period_ns, each;
 
-	if (in_interval && (!row->known || !live->interval_ns))
+	if (!row_has(live, row, column))
 		return NAN;
 	switch (column) {
 	case LIVE_RATE:
@@ -269,6 +314,14 @@ double live_value(const struct live *live, const struct live_row *row, enum live
 		return (double)row->last.total_ns * scale(live, row, true) / interval;
 	case LIVE_SELF:
 		return (double)row->last.self_ns * scale(live, row, true) / interval;
+	case LIVE_CPU:
+		return (double)row->last.cpu_samples * period / interval;
+	case LIVE_CPU_ALL:
+		return (double)row->last.cpu_total_samples * period / interval;
+	case LIVE_BLOCKED:
+		return (double)row->last.blocked_ns * scale(live, row, true) / interval;
+	case LIVE_WAITING:
+		return (double)row->last.waiting_ns * scale(live, row, true) / interval;
 	case LIVE_EACH:
 		each = row->known ? per_call(&row->last, is_line) : NAN;
 		return isnan(each) ? per_call(&row->all, is_line) : each;

@@ -3,7 +3,8 @@
  * What lprofd counts, as a live view sees it: the replies of io.lprof.Control.Watch as rows, each
  * with what came since the reply before.
  *
- * Times of functions whose calls were timed in part are estimates: scaled to all calls.
+ * Times of functions whose calls were timed in part are estimates: scaled to all calls. Functions
+ * and lines that only samples of CPU time know have no other numbers.
  */
 #ifndef LPROF_CONTROL_LIVE_H
 #define LPROF_CONTROL_LIVE_H
@@ -19,6 +20,8 @@ struct live_numbers {
 	uint64_t count; /* calls, or hits of a line */
 	uint64_t timed; /* how many of the calls have times; of a line: not set */
 	int64_t total_ns, self_ns;
+	uint64_t cpu_samples, cpu_total_samples; /* in itself, and in what it called as well */
+	uint64_t blocked_ns, waiting_ns;         /* of total_ns */
 };
 
 /* A function, or a line. Texts live until the next update. */
@@ -28,6 +31,8 @@ struct live_row {
 	uint64_t id;              /* the same in every update, and nobody else's */
 	uint32_t function;        /* index of its row; of a line: its function's */
 	bool estimated;           /* some calls that ended were not timed */
+	bool sampled_only;        /* neither called nor timed under a probe */
+	bool off_cpu;             /* its times off the CPU are measured */
 	bool known;               /* `last` is */
 	struct live_numbers all;  /* since counting began */
 	struct live_numbers last; /* in the interval */
@@ -39,6 +44,8 @@ struct live {
 	struct json_object *reply;    /* owns the texts */
 	live_rows functions, lines;   /* lines of a function follow each other */
 	uint64_t now_ns, interval_ns; /* 0: there was no reply before */
+	uint64_t sampling_period_ns;  /* CPU time that a sample stands for; 0: none are taken */
+	bool off_cpu;                 /* some row's times off the CPU are measured */
 	uint64_t probes, hits, last_hits, overhead_ns, last_overhead_ns, losses;
 	uint64_t next_id;
 };
@@ -48,14 +55,18 @@ int live_update(struct live *live, struct json_object *reply, struct failure *fa
 void live_fini(struct live *live);
 
 /* What rows are shown and sorted by: key, heading, width. */
-#define LIVE_COLUMNS(COLUMN)                \
-	COLUMN(RATE, "rate", "CALLS/S", 9)  \
-	COLUMN(TIME, "time", "TIME%", 6)    \
-	COLUMN(SELF, "self", "SELF%", 6)    \
-	COLUMN(EACH, "each", "PER CALL", 8) \
-	COLUMN(COUNT, "calls", "CALLS", 10) \
-	COLUMN(TOTAL, "total", "TOTAL", 8)  \
-	COLUMN(OWN, "own", "OWN", 8)        \
+#define LIVE_COLUMNS(COLUMN)                    \
+	COLUMN(RATE, "rate", "CALLS/S", 9)      \
+	COLUMN(TIME, "time", "TIME%", 6)        \
+	COLUMN(SELF, "self", "SELF%", 6)        \
+	COLUMN(CPU, "cpu", "CPU%", 6)           \
+	COLUMN(CPU_ALL, "cpuall", "CPU+%", 6)   \
+	COLUMN(BLOCKED, "blocked", "BLOCK%", 6) \
+	COLUMN(WAITING, "waiting", "WAIT%", 6)  \
+	COLUMN(EACH, "each", "PER CALL", 8)     \
+	COLUMN(COUNT, "calls", "CALLS", 10)     \
+	COLUMN(TOTAL, "total", "TOTAL", 8)      \
+	COLUMN(OWN, "own", "OWN", 8)            \
 	COLUMN(NAME, "name", "FUNCTION", 0)
 
 enum live_column {
@@ -64,6 +75,9 @@ enum live_column {
 #undef COLUMN
 	    LIVE_COLUMN_COUNT
 };
+
+/* Whether any row has a number in it: CPU time where it is sampled, states where they are told. */
+bool live_has(const struct live *live, enum live_column column);
 
 /*
  * The number in a column: a rate by second, shares of the interval (1.0 is one CPU's, or one

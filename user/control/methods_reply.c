@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "control/sampling.h"
+#include "output/report.h"
 
 #define FUNCTIONS_SHOWN 1000 /* and of what is left out */
 
@@ -249,9 +250,24 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void write_samples(
+    struct json_stream *json, const struct profile *profile, uint64_t own, uint64_t total)
+{
+	if (!profile->sampling_period_ns)
+		return;
+	json_unsigned(json, "cpu_samples", own);
+	json_unsigned(json, "cpu_total_samples", total);
+}
+
+static void write_off_cpu(struct json_stream *json, uint64_t blocked_ns, uint64_t waiting_ns)
+{
+	json_unsigned(json, "blocked_ns", blocked_ns);
+	json_unsigned(json, "waiting_ns", waiting_ns);
+}
+
 /* A line's file is told where it is not the function's. */
-static void write_line(struct json_stream *json, const struct profile_function *function,
-    const struct profile_line *line)
+static void write_line(struct json_stream *json, const struct profile *profile,
+    const struct profile_function *function, const struct profile_line *line)
 {
 	json_open(json, NULL, '{', JSON_COMPACT);
 	if (strcmp(line->file, function->file) != 0)
@@ -260,6 +276,22 @@ static void write_line(struct json_stream *json, const struct profile_function *
 	json_unsigned(json, "hits", line->hits);
 	json_signed(json, "total_ns", line->total_ns);
 	json_signed(json, "self_ns", line->self_ns);
+	if (line->sampled)
+		json_boolean(json, "sampled_only", true);
+	write_samples(json, profile, line->cpu_samples, line->cpu_total_samples);
+	if (function->off_cpu && !line->sampled)
+		write_off_cpu(json, line->blocked_ns, line->waiting_ns);
+	json_close(json);
+}
+
+/* Those that are measured, and those that samples found. */
+static void write_lines(struct json_stream *json, const struct profile *profile,
+    const struct profile_function *function)
+{
+	json_open(json, "lines", '[', JSON_COMPACT);
+	ARRAY_FOREACH (line, &function->lines)
+		if (function->lines_measured || line->sampled)
+			write_line(json, profile, function, line);
 	json_close(json);
 }
 
@@ -277,12 +309,13 @@ static void write_counts(struct json_stream *json, const struct profile *profile
 	json_unsigned(json, "open_calls", function->accounting.open);
 	json_signed(json, "total_ns", function->total_ns);
 	json_signed(json, "self_ns", function->self_ns);
-	if (lines && function->lines_measured) {
-		json_open(json, "lines", '[', JSON_COMPACT);
-		ARRAY_FOREACH (line, &function->lines)
-			write_line(json, function, line);
-		json_close(json);
-	}
+	if (report_is_sampled_only(function))
+		json_boolean(json, "sampled_only", true);
+	write_samples(json, profile, function->cpu_samples, function->cpu_total_samples);
+	if (function->off_cpu)
+		write_off_cpu(json, function->blocked_ns, function->waiting_ns);
+	if (lines && (function->lines_measured || function->lines.count))
+		write_lines(json, profile, function);
 	json_close(json);
 }
 
@@ -293,6 +326,8 @@ void reply_counts(struct json_stream *json, const struct daemon *daemon,
 	json_unsigned(json, "probes", count_active(&daemon->probes));
 	json_unsigned(json, "hits", profile->cost.hits);
 	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);
+	if (profile->sampling_period_ns)
+		json_unsigned(json, "sampling_period_ns", profile->sampling_period_ns);
 	write_losses(json, profile);
 	json_open(json, "functions", '[', JSON_ROWS);
 	ARRAY_FOREACH (function, &profile->functions)

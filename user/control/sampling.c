@@ -13,6 +13,8 @@
 #define PAUSE_US          2000
 #define PAUSE_ACCURACY_US 1000
 
+#define MIXED_EVENTS "mixed"
+
 struct sampling {
 	struct sampling_options options;
 	struct sample_tables *tables; /* NULL: no samples are kept */
@@ -20,6 +22,7 @@ struct sampling {
 	sd_event_source *news, *pause;
 	uint64_t taken, live; /* slots that have samples, or may; and those being sampled */
 	uint32_t hz;
+	char event[SAMPLING_EVENT_MAX]; /* of the samples that are kept; "" not known */
 };
 
 _Static_assert(SAMPLING_SLOTS == 64, "bits of a set");
@@ -37,6 +40,8 @@ int sampling_new(const struct sampling_options *options, struct sampling **ret_s
 		return -ENOMEM;
 	sampling->options = *options;
 	sampling->hz = options->hz;
+	if (options->event_name)
+		snprintf(sampling->event, sizeof(sampling->event), "%s", options->event_name);
 	*ret_sampling = sampling;
 	return 0;
 }
@@ -110,6 +115,7 @@ void sampling_settle(struct sampling *sampling)
 	sample_tables_free(TAKE(sampling->tables));
 	sample_tables_unpin(sampling->options.pins);
 	sampling->hz = 0;
+	*sampling->event = '\0';
 }
 
 /* ---- The sampler ---- */
@@ -159,6 +165,15 @@ static int open_tables(struct sampling *sampling, struct failure *failure)
 		   : sample_tables_open(sampling->options.pins, &sampling->tables, failure);
 }
 
+/* Samples that are kept may be of another one: counters may have been taken meanwhile. */
+static void note_event(struct sampling *sampling)
+{
+	const char *event = cpu_sampler_event(sampling->sampler);
+	bool other = *sampling->event && strcmp(sampling->event, event) != 0;
+
+	snprintf(sampling->event, sizeof(sampling->event), "%s", other ? MIXED_EVENTS : event);
+}
+
 static int start_sampler(struct sampling *sampling, struct failure *failure)
 {
 	int error = sampling->sampler ? 0 : open_tables(sampling, failure);
@@ -174,11 +189,13 @@ static int start_sampler(struct sampling *sampling, struct failure *failure)
 	    &sampling->sampler, failure);
 	if (!error)
 		error = open_events(sampling, failure);
-	if (error)
+	if (error) {
 		stop_sampler(sampling);
-	else
-		cpu_sampler_activate(sampling->sampler);
-	return error;
+		return error;
+	}
+	note_event(sampling);
+	cpu_sampler_activate(sampling->sampler);
+	return 0;
 }
 
 static void stop_if_idle(struct sampling *sampling)
@@ -266,6 +283,11 @@ uint32_t sampling_hz(const struct sampling *sampling)
 	return sampling->taken ? sampling->hz : 0;
 }
 
+const char *sampling_event(const struct sampling *sampling)
+{
+	return sampling->taken && *sampling->event ? sampling->event : NULL;
+}
+
 size_t sampling_targets(const struct sampling *sampling, const struct probe_part *part)
 {
 	return sampling->live & slot_bit(part) ? cpu_sampler_count(sampling->sampler, part->slot)
@@ -293,6 +315,8 @@ int sampling_drain(const struct probes *probes, const bool *wanted, struct profi
 	if (!error && slots)
 		error = sample_tables_drain(
 		    sampling->tables, slots, 1000000000u / sampling->hz, profile, failure);
+	if (!error && slots && sampling_event(sampling))
+		profile->sampling_event = profile_intern(profile, sampling_event(sampling));
 	if (!error && slots && !sampling->sampler)
 		code_images_rest(&sampling->tables->images);
 	if (error)

@@ -14,13 +14,16 @@
 
 #include "control/probes.h"
 
+#define SAMPLING_EVENT_MAX 32
+
 struct sampling;
 
 struct sampling_options {
 	struct engine *engine;
 	sd_event *event;
 	const char *pins;
-	uint32_t hz; /* of the samples that are pinned, 0: none */
+	uint32_t hz;            /* of the samples that are pinned, 0: none */
+	const char *event_name; /* that took them, "" or NULL: not known */
 };
 
 /* Samples nothing yet. -ENOMEM. */
@@ -65,6 +68,9 @@ void sampling_tick(struct sampling *sampling);
 
 /* Samples a second, as long as some are taken or kept; 0: none are. */
 uint32_t sampling_hz(const struct sampling *sampling);
+
+/* The event that took those that are kept, by perf's name, "mixed" for two; NULL: not known. */
+const char *sampling_event(const struct sampling *sampling);
 
 /* How many processes are sampled for the part. */
 size_t sampling_targets(const struct sampling *sampling, const struct probe_part *part);

@@ -84,6 +84,8 @@ static void write_state(const struct state_input *input, FILE *stream)
 	json_unsigned(&json, "next_id", probes->next_id);
 	json_unsigned(&json, "next_file", probes->next_file);
 	json_unsigned(&json, "sampling_hz", sampling_hz(probes->options.sampling));
+	if (sampling_event(probes->options.sampling))
+		json_text(&json, "sampling_event", sampling_event(probes->options.sampling));
 	json_open(&json, "targets", '[', JSON_ROWS);
 	engine_visit_targets(engine, write_target, &json);
 	json_close(&json);
@@ -231,7 +233,7 @@ static int read_target(const struct json_place *element, void *context)
 
 static int read_document(const struct json_place *document, struct state *state)
 {
-	const char *boot = "";
+	const char *boot = "", *event = "";
 	int64_t version = 0, hz = 0;
 	int error = json_expect(document, json_type_object);
 
@@ -246,11 +248,13 @@ static int read_document(const struct json_place *document, struct state *state)
 	    (error = json_get_unsigned(document, "next_id", &state->next_id)) ||
 	    (error = json_get_unsigned(document, "next_file", &state->next_file)) ||
 	    (error = json_get_signed(document, "sampling_hz", 0, REQUEST_HZ_MAX, &hz)) ||
+	    (error = json_get_text(document, "sampling_event", &event)) ||
 	    (error = read_list(document, "targets", read_target, state)) ||
 	    (error = read_list(document, "probes", read_probe, state)))
 		return error;
 	state->sampling_hz = (uint32_t)hz;
 	snprintf(state->boot, sizeof(state->boot), "%s", boot);
+	snprintf(state->sampling_event, sizeof(state->sampling_event), "%s", event);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  * The state file: which probes are wanted, and where their parts are in the pinned tables.
  *
  *	{"version": 1, "boot": BOOT_ID, "started_ns", "restarts", "next_id", "next_file",
- *	 "sampling_hz",
+ *	 "sampling_hz", "sampling_event",
  *	 "targets": [{"pid", "command"}],
  *	 "probes": [{"id", "user", "active", "ends_ns", "request": {...},
  *		     "parts": [{"functions", "sites", "lines", "scope", "links", "slot", "phase",
@@ -16,6 +16,7 @@
 #define LPROF_CONTROL_STATE_H
 
 #include "control/probes.h"
+#include "control/sampling.h"
 
 #define STATE_SIZE_MAX (64u << 20)
 #define BOOT_ID_MAX    64
@@ -48,6 +49,7 @@ struct state {
 	int64_t started_ns;
 	uint64_t restarts, next_id, next_file;
 	uint32_t sampling_hz;
+	char sampling_event[SAMPLING_EVENT_MAX];
 	ARRAY(struct stored_probe) probes;
 	ARRAY(struct stored_target) targets;
 };
