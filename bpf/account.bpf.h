@@ -51,8 +51,10 @@ __noinline int account_charge(__u32 id, __u64 cost_ns)
 	if (account != all)
 		overdrawn = account_pay(account, cost_ns, now);
 	if (account_pay(all, cost_ns, now) || overdrawn) {
-		if (!__sync_val_compare_and_swap(&account->shut, 0, 1))
+		if (!__sync_val_compare_and_swap(&account->shut, 0, 1)) {
+			account->shut_ns = now;
 			bpf_ringbuf_output(&alarms, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);
+		}
 	}
 	return 0;
 }

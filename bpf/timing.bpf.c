@@ -167,9 +167,13 @@ static __always_inline bool clock_is_read_first(const struct site *site, __u32 c
 /* Whether hits are not measured now; they cost what they cost. */
 static __always_inline bool is_ignored(const struct site *site, __u32 cost_class)
 {
-	if (settings.gate && !account_is_shut(site->account))
+	bool open = settings.gate;
+
+	if (open && !account_is_shut(site->account))
 		return false;
 	if (is_target(bpf_get_current_pid_tgid() >> 32, site->scope)) {
+		if (open)
+			count_loss(LOSS_BUDGET);
 		count_class(cost_class);
 		account_charge(site->account, cost_of_hit(cost_class));
 	}

@@ -25,6 +25,7 @@
 	LOSS(EXTREME, "extreme", "minimum or maximum updates given up under contention")           \
 	LOSS(BAD_SITE, "bad_site", "hits of a site that the tables do not know")                   \
 	LOSS(MISSED, "missed", "hits that the kernel dropped before the program ran")              \
+	LOSS(BUDGET, "budget", "hits while a budget was overdrawn, until its probes were gone")    \
 	LOSS(TARGETS, "targets", "forked processes beyond the table of targets")                   \
 	LOSS(STACK_CUT, "stack_cut", "CPU samples whose stack could not be followed to its start") \
 	LOSS(                                                                                      \

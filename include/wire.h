@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 7 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 8 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -108,7 +108,7 @@ enum function_flags {
 	FUNCTION_OFF_CPU = 1 << 4,    /* its times are split by the scheduler */
 };
 
-#define FUNCTION_STEP_SHIFT 8 /* user space's own: enum budget_step, in the upper bits */
+#define FUNCTION_STEP_SHIFT 8 /* user space's own: enum part_step, in the upper bits */
 
 /* Whether a function's exits are its hits of COST_RETURN that found their frame. */
 #define FUNCTION_COUNTS_RETURNS(flags) \
@@ -147,13 +147,15 @@ struct account {
 	__u64 spent_ns;
 	__u64 paid_until_ns; /* CLOCK_MONOTONIC */
 	__u64 burst_ns;
-	__u32 price; /* ns of time, times ACCOUNT_PRICE_ONE, that pay for one; 0: no limit */
-	__u32 shut;  /* set by BPF when it is overdrawn, taken back by user space */
+	__u32 price;   /* ns of time, times ACCOUNT_PRICE_ONE, that pay for one; 0: no limit */
+	__u32 shut;    /* set by BPF when it is overdrawn, taken back by user space */
+	__u64 shut_ns; /* when it last was: CLOCK_MONOTONIC */
 };
-_Static_assert(sizeof(struct account) == 32, "wire layout");
+_Static_assert(sizeof(struct account) == 40, "wire layout");
 
 #define ACCOUNT_PRICE_ONE 16
 #define ACCOUNT_CHARGE_NS 32768
+
 /* Timed calls that ended, of one function by one caller. */
 struct edge_counters {
 	__u64 calls;

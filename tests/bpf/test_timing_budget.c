@@ -69,6 +69,8 @@ static void a_burst_is_cut_short(void **state)
 	assert_int_equal(native.alarms[0], PART);
 	for (int i = 0; i < 10; i++)
 		call(f); /* ignored, but paid for */
+	expect_loss(LOSS_BUDGET, 20);
+	assert_in_range(account_at(PART)->shut_ns, 10 * SECOND, native.now);
 	assert_int_equal(native.alarm_count, 1);
 	assert_int_equal(counted(f.id).entries, calls);
 	assert_int_equal(account_at(PART)->spent_ns, (calls + 10) * 2 * COST);

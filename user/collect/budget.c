@@ -228,14 +228,17 @@ static uint64_t slice_due(const struct budget *budget, uint32_t at)
 }
 
 /* Remembers where everything is, from which loads are measured. */
-static int begin_measuring(const struct budget *budget, uint32_t at, struct budget_part *part)
+static int begin_measuring(
+    const struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
 {
 	struct engine_account account;
 
 	if (!part->seen)
 		part->seen = calloc(function_count(budget, at) + 1, sizeof(*part->seen));
-	if (!part->seen || look(budget, at, part->seen))
-		return -ENOMEM;
+	if (!part->seen || look(budget, at, part->seen)) {
+		free(TAKE(part->seen));
+		return failure_set(failure, ENOMEM, "out of memory");
+	}
 	engine_look(budget->engine, at, SET_STEADY, &account);
 	part->steady_ns = account.spent_ns;
 	part->steady_seen_ns = now_ns();
@@ -274,11 +277,11 @@ static int change(struct budget *budget, uint32_t at, struct budget_part *part,
 	part->whole = is_whole(choices, count);
 	part->slicing = has_slices(choices, count);
 	part->due_ns = part->slicing ? slice_due(budget, at) : UINT64_MAX;
-	if (begin_measuring(budget, at, part))
-		return failure_set(failure, ENOMEM, "out of memory");
-	if (part->whole)
+	if (part->whole) {
 		free(TAKE(part->seen));
-	return 0;
+		return 0;
+	}
+	return begin_measuring(budget, at, part, failure);
 }
 
 static int change_all(struct budget *budget, uint32_t at, struct budget_part *part,
@@ -332,24 +335,27 @@ static bool is_same(const struct budget *budget, uint32_t at, const struct part_
 }
 
 /* Chooses all anew by what was measured since the last time. */
-static int review(
-    struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
+static int review(struct budget *budget, uint32_t at, struct budget_part *part, bool *ret_changed,
+    struct failure *failure)
 {
 	const size_t count = function_count(budget, at);
 	CLEANUP_FREE struct budget_load *loads = calloc(count + 1, sizeof(*loads));
 	CLEANUP_FREE struct part_choice *choices = calloc(count + 1, sizeof(*choices));
 	CLEANUP_FREE struct seen *seen = calloc(count + 1, sizeof(*seen));
 
+	part->review_ns = now_ns() + part->patience_ns;
 	if (!loads || !choices || !seen || look(budget, at, seen))
 		return failure_set(failure, ENOMEM, "out of memory");
+	if (!part->seen) /* there was no memory to begin with */
+		return begin_measuring(budget, at, part, failure);
 	for (size_t function = 0; function < count; function++)
 		loads[function] = load_between(&part->seen[function], &seen[function]);
 	if (budget_choose(loads, count, part->share, !part->fewer_failed, choices))
 		return failure_set(failure, ENOMEM, "out of memory");
 	part->climbed_ns = now_ns();
-	part->review_ns = part->climbed_ns + part->patience_ns;
 	if (is_same(budget, at, choices))
-		return begin_measuring(budget, at, part);
+		return begin_measuring(budget, at, part, failure);
+	*ret_changed = true;
 	if (is_whole(choices, count))
 		part->review_ns = UINT64_MAX;
 	return change(budget, at, part, choices, failure);
@@ -397,6 +403,7 @@ static int begin_slice(
 	if (part->due_ns > now_ns())
 		return 0;
 	limit_slices(budget, at, part);
+	part->due_ns = now_ns() + part->patience_ns; /* where it cannot begin */
 	error = engine_begin_slice(budget->engine, at, failure);
 	if (error)
 		return error;
@@ -426,6 +433,12 @@ static int end_slice(
 
 /* ---- What is due ---- */
 
+/* To choose anew by; a slice that does not end shows enough. */
+static bool enough_is_seen(const struct budget_part *part)
+{
+	return !part->slicing || part->since >= SLICES_LEAST || part->due_ns == UINT64_MAX;
+}
+
 static int tick_part(struct budget *budget, uint32_t at, struct budget_part *part,
     bool *ret_changed, struct failure *failure)
 {
@@ -444,12 +457,9 @@ static int tick_part(struct budget *budget, uint32_t at, struct budget_part *par
 		error = end_slice(budget, at, part, failure);
 	else if (part->slicing && now_ns() >= part->due_ns)
 		error = begin_slice(budget, at, part, failure);
-	if (error || now_ns() < part->review_ns)
+	if (error || !enough_is_seen(part) || now_ns() < part->review_ns)
 		return error;
-	if (part->slicing && part->since < SLICES_LEAST && part->due_ns != UINT64_MAX)
-		return 0; /* not enough was seen */
-	*ret_changed = true;
-	return review(budget, at, part, failure);
+	return review(budget, at, part, ret_changed, failure);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -473,8 +483,11 @@ int budget_tick(
 			continue;
 		error = tick_part(budget, at, part, ret_changed, failure);
 		result = result ? result : error;
-		if (!part->whole)
-			*ret_next = earlier(*ret_next, earlier(part->due_ns, part->review_ns));
+		if (part->whole)
+			continue;
+		*ret_next = earlier(*ret_next, part->due_ns);
+		if (enough_is_seen(part))
+			*ret_next = earlier(*ret_next, part->review_ns);
 	}
 	return result;
 }

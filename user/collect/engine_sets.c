@@ -85,6 +85,20 @@ static void reopen_account(const struct engine *engine, uint32_t account)
 	__atomic_store_n(&engine->kernel.accounts[account].shut, 0, __ATOMIC_SEQ_CST);
 }
 
+/* Since when an account that is shut ignores hits; 0: it is open. */
+static uint64_t shut_since(const struct engine *engine, const struct part *part, enum part_set set)
+{
+	const volatile struct account *account =
+	    &engine->kernel.accounts[part->account + (set == SET_SLICED)];
+
+	return account->shut ? account->shut_ns : 0;
+}
+
+static void close_set(struct engine *engine, struct part *part, enum part_set set)
+{
+	part_close(part, &engine->counters, set, shut_since(engine, part, set));
+}
+
 void engine_end_slice(struct engine *engine, uint32_t at)
 {
 	struct part *part = engine->parts.items[at];
@@ -92,7 +106,7 @@ void engine_end_slice(struct engine *engine, uint32_t at)
 	if (!part->slice)
 		return;
 	if (!engine_wake(engine, NULL))
-		part_close(part, &engine->counters, SET_SLICED);
+		close_set(engine, part, SET_SLICED);
 	attach_free(TAKE(part->slice));
 }
 
@@ -116,7 +130,7 @@ void engine_take_away(struct engine *engine, struct part *part)
 	const bool awake = !engine_wake(engine, NULL);
 
 	for (enum part_set set = SET_STEADY; set <= SET_SLICED && awake; set++)
-		part_close(part, &engine->counters, set);
+		close_set(engine, part, set);
 	unpin(engine, part);
 	if (part->attachment)
 		attach_close(part->attachment);
@@ -148,8 +162,10 @@ int engine_choose(
 	if (part_choose(part, &engine->counters, choices))
 		return failure_set(failure, ENOMEM, "out of memory");
 	error = engine_attach_steady(engine, part, failure);
-	if (error)
+	if (error) {
+		engine_take_away(engine, part);
 		return error;
+	}
 	reopen_account(engine, part->account);
 	part_open(part, &engine->counters, SET_STEADY);
 	return 0;

@@ -256,6 +256,8 @@ static uint64_t now_ns(void)
 
 static void stand_settle(volatile struct stand *stand, bool stood, uint64_t now)
 {
+	if (now < stand->turned_ns)
+		now = stand->turned_ns;
 	if (stand->turned_ns && stood)
 		stand->stood_ns += now - stand->turned_ns;
 	else if (stand->turned_ns)
@@ -300,29 +302,28 @@ static void turn(const struct part *part, const struct counters *counters, uint3
 	}
 }
 
-static void turn_all(
-    const struct part *part, const struct counters *counters, enum part_set set, bool come)
+static void turn_all(const struct part *part, const struct counters *counters, enum part_set set,
+    bool come, uint64_t now)
 {
-	const uint64_t now = now_ns();
-
 	for (uint32_t at = 0; at < part->plan->functions.count; at++)
 		turn(part, counters, at, set, come, now);
 }
 
 void part_open(struct part *part, const struct counters *counters, enum part_set set)
 {
-	turn_all(part, counters, set, true);
+	turn_all(part, counters, set, true, now_ns());
 	set_scope(part, counters, set, false, part->place.scope);
 	set_scope(part, counters, set, true, part->place.scope);
 	part->open[set] = true;
 }
 
-void part_close(struct part *part, const struct counters *counters, enum part_set set)
+void part_close(
+    struct part *part, const struct counters *counters, enum part_set set, uint64_t ended_ns)
 {
 	set_scope(part, counters, set, true, SCOPE_CLOSED);
 	set_scope(part, counters, set, false, SCOPE_CLOSED);
 	if (part->open[set])
-		turn_all(part, counters, set, false);
+		turn_all(part, counters, set, false, ended_ns ? ended_ns : now_ns());
 	part->open[set] = false;
 }
 

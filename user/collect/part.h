@@ -46,9 +46,13 @@ struct part {
 /* Writes the plan into the tables, closed. -ENOMEM, or 0. */
 int part_fill(const struct part *part, const struct counters *counters);
 
-/* From here on hits of a set's sites count, or do not: what runs then is not gone on with. */
+/*
+ * From here on hits of a set's sites count, or do not: what runs then is not gone on with.
+ * `ended_ns`: since when they have not counted any more, CLOCK_MONOTONIC; 0: they still did.
+ */
 void part_open(struct part *part, const struct counters *counters, enum part_set set);
-void part_close(struct part *part, const struct counters *counters, enum part_set set);
+void part_close(
+    struct part *part, const struct counters *counters, enum part_set set, uint64_t ended_ns);
 
 enum part_step part_step(const struct part *part, const struct counters *counters, uint32_t at);
 
