@@ -18,7 +18,7 @@ import measuring  # noqa: E402
 SPECS = ["-l", "outer", "-l", "middle", "-l", "leaf_*"]
 CALLS = {"outer": ["middle"], "middle": ["leaf_short", "leaf_long", "leaf_stepped"]}
 CALLED_AT = {"leaf_short": "middle", "leaf_long": "middle", "leaf_stepped": "middle", "middle": "outer"}
-ROUNDS, RUNS, BATCHES = "200", 3, 4
+ROUNDS, RUNS, BATCHES = "200", 3, 6
 COVERED, RATIO = 0.95, 4.0
 NOISE_NS = 5  # a hit: what the program's own readings and the loop around its lines take
 
