@@ -5,6 +5,7 @@
 lprof reads its own files and Go's.
 """
 import collections
+import json
 import pathlib
 import re
 import sys
@@ -113,24 +114,29 @@ def check_read_back(checks, what, original, path, directory):
         after = found.get((before["name"], before["file"], before["line"]))
         if not checks.that(after or not (before["calls"] or before["total_ns"]), f"{what}: {before['name']} was lost"):
             continue
-        for key in ("calls", "total_ns", "self_ns", "timed_calls"):
+        for key in ("calls", "total_ns", "self_ns", "timed_calls", "blocked_ns", "waiting_ns"):
             if after and (key != "timed_calls" or not before["accounting"]["open"]):
                 checks.equal(after[key], before[key], f"{what}: read back: {key} of {before['name']}")
         lines = {line["line"]: line for line in after["lines"]} if after else {}
         for line in before["lines"]:
             if line["hits"]:
-                numbers = [lines.get(line["line"], {}).get(key) for key in ("hits", "total_ns", "self_ns")]
-                checks.equal(numbers, [line["hits"], line["total_ns"], line["self_ns"]],
-                             f"{what}: read back: {before['name']}:{line['line']}")
+                numbers = [[each.get(key) for key in ("hits", "total_ns", "self_ns", "blocked_ns", "waiting_ns")]
+                           for each in (lines.get(line["line"], {}), line)]
+                checks.equal(*numbers, f"{what}: read back: {before['name']}:{line['line']}")
     checks.equal([stack["cpu_samples"] for stack in again["stacks"]], [stack["cpu_samples"] for stack in original["stacks"]],
                  f"{what}: read back: stacks")
     checks.equal(again["losses"], original["losses"], f"{what}: read back: losses")
     measuring.succeed([measuring.LPROF, "report", path])
     ended = measuring.succeed([measuring.LPROF, "diff", "--json", path, path])
     checks.that('_changed": true' not in ended.stdout, f"{what}: it differs from itself")
+    compared = {function["name"]: function["new"].get("blocked_ns") for function in json.loads(ended.stdout)["functions"]}
+    wanted = {function["name"]: function["blocked_ns"] if function["off_cpu"] else None for function in again["functions"]}
+    checks.equal(compared, wanted, f"{what}: diff: blocked")
     measuring.succeed([measuring.LPROF, "merge", path, path, "-o", directory / "sum.pb.gz"])
     total = sum(values["calls"] for values, _ in exported.read_raw(checks, what, directory / "sum.pb.gz")[0])
     checks.equal(total, 2 * sum(function["calls"] for function in original["functions"]), f"{what}: merged: calls")
+    total = sum(values.get("blocked", 0) for values, _ in exported.read_raw(checks, what, directory / "sum.pb.gz")[0])
+    checks.equal(total, 2 * sum(function["blocked_ns"] for function in original["functions"]), f"{what}: merged: blocked")
 
 
 def test_go_profile(checks, directory):

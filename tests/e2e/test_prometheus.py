@@ -115,6 +115,11 @@ def check_series(server, profile, what):
     by = (*by, "line_file", "line")
     check_family(server, "lprof_line_hits_total", by, {key: line["hits"] for key, line in lines.items()})
     check_family(server, "lprof_line_seconds_total", by, {key: line["total_ns"] / 1e9 for key, line in lines.items()})
+    for state in ("blocked", "waiting"):
+        check_family(server, f"lprof_function_{state}_seconds_total", by[:2],
+                     {key: function[f"{state}_ns"] / 1e9 for key, function in functions.items() if function["off_cpu"]})
+        check_family(server, f"lprof_line_{state}_seconds_total", by,
+                     {key: line[f"{state}_ns"] / 1e9 for key, line in lines.items() if key[0] == "outer"})
     # Corrected times may sink a little, where lines are short; Prometheus is then told the highest.
     spent = sum(function["total_ns"] for function in functions.values()) / 1e9
     checks.that(len(sunk) < len(lines), f"{what}: times that sank: {sunk}")
@@ -132,7 +137,8 @@ def check_counters(server, what):
     scrapes = server.number("count_over_time(up[10m])")
     checks.that(scrapes >= SECONDS * 0.7, f"{what}: {scrapes} scrapes in {SECONDS} s")
     for name in ("lprof_function_seconds_total", "lprof_function_self_seconds_total", "lprof_line_seconds_total",
-                 "lprof_function_calls_total", "lprof_line_hits_total"):
+                 "lprof_function_calls_total", "lprof_line_hits_total", "lprof_line_blocked_seconds_total",
+                 "lprof_line_waiting_seconds_total"):
         fell = [metric for metric, value in server.ask(f"resets({name}[10m])") if value]
         checks.equal(fell, [], f"{what}: {name} went down")
     print(f"{what}: {scrapes:.0f} scrapes, {len(server.ask('{job=%r}' % 'lprofd'))} series,"
@@ -223,7 +229,8 @@ def main():
         servers = []
         try:
             checks.that(server.start(), f"lprofd starts: {server.said}")
-            server.call("Add", image=str(program), specs=[{"text": name, "lines": name == "outer"} for name in FUNCTIONS])
+            server.call("Add", image=str(program), specs=[{"text": name} for name in FUNCTIONS if name != "outer"])
+            server.call("Add", image=str(program), specs=[{"text": "outer", "lines": True}], off_cpu=True)
             text = Prometheus(binaries, directory / "text", server.port, server.port + 1)
             servers.append(text)
             native = Prometheus(binaries, directory / "native", server.port, server.port + 2,

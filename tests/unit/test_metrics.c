@@ -66,6 +66,15 @@ static void test_text(void **state)
 	check_line(text, "lprof_function_blocked_seconds_total{" ADD "} 0.0003");
 	check_line(text, "lprof_function_waiting_seconds_total{" ADD "} 0.00002");
 	assert_null(strstr(text, "lprof_function_blocked_seconds_total{" MAIN));
+	check_line(
+	    text, "lprof_line_blocked_seconds_total{" ADD ",line_file=\"x.c\",line=\"6\"} 0.0003");
+	check_line(
+	    text, "lprof_line_waiting_seconds_total{" ADD ",line_file=\"x.c\",line=\"6\"} 0.00002");
+	check_line(
+	    text, "lprof_line_blocked_seconds_total{" ADD ",line_file=\"x.c\",line=\"5\"} 0");
+	check_line(
+	    text, "lprof_line_waiting_seconds_total{" ADD ",line_file=\"\",line=\"other\"} 0");
+	assert_null(strstr(text, "lprof_line_blocked_seconds_total{" MAIN));
 	check_line(text, "lprof_function_budget_state{" MAIN "} 2");
 	check_line(text, "lprof_function_stood_seconds_total{" MAIN "} 0.9");
 	check_line(text, "lprof_function_duration_seconds_bucket{" ADD ",le=\"4.096e-06\"} 0");

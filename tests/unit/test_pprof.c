@@ -46,6 +46,12 @@ static void test_round_trip(void **state)
 	assert_int_equal(add->lines.items[1].hits, 4000);
 	assert_int_equal(add->lines.items[1].total_ns, 4000000);
 	assert_int_equal(add->lines.items[1].self_ns, 3000000);
+	assert_true(again->off_cpu && add->off_cpu && !again->functions.items[1].off_cpu);
+	assert_int_equal(add->blocked_ns, 300000);
+	assert_int_equal(add->waiting_ns, 20000);
+	assert_int_equal(add->lines.items[1].blocked_ns, 300000);
+	assert_int_equal(add->lines.items[1].waiting_ns, 20000);
+	assert_int_equal(add->lines.items[0].blocked_ns, 0);
 	assert_int_equal(add->lines.items[1].cpu_samples, 3); /* the stack that ends there */
 	assert_int_equal(add->lines.items[1].cpu_total_samples, 3);
 	assert_int_equal(add->cpu_samples, 3);
@@ -237,6 +243,9 @@ static void test_refusals(void **state)
 	REFUSED(foreign.types[1].type = 10; foreign.texts[10] = (char *)"self";
 		foreign.file.n_string_table = 11;
 		foreign.values[1] = INT64_MIN, "a time beyond 292 years");
+	REFUSED(foreign.types[0].type = 3; foreign.types[0].unit = 4; foreign.types[1].type = 10;
+		foreign.texts[10] = (char *)"blocked"; foreign.file.n_string_table = 11;
+		foreign.values[1] = -1, "a time off the CPU below zero");
 	REFUSED(foreign.types[0].type = foreign.types[1].type = 5,
 	    "is a profile of run/count, run/nanoseconds: of pprof's files lprof reads");
 	REFUSED(foreign.file.n_sample_type = 0, "is a profile of nothing");

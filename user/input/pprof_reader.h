@@ -8,12 +8,14 @@
 #include "model/profile.h"
 
 /* TYPE(id, unit): samples' values that are read, by their type's name. */
-#define PPROF_TYPES(TYPE)         \
-	TYPE(calls, "count")      \
-	TYPE(hits, "count")       \
-	TYPE(wall, "nanoseconds") \
-	TYPE(self, "nanoseconds") \
-	TYPE(cpu, "nanoseconds")  \
+#define PPROF_TYPES(TYPE)            \
+	TYPE(calls, "count")         \
+	TYPE(hits, "count")          \
+	TYPE(wall, "nanoseconds")    \
+	TYPE(self, "nanoseconds")    \
+	TYPE(cpu, "nanoseconds")     \
+	TYPE(blocked, "nanoseconds") \
+	TYPE(waiting, "nanoseconds") \
 	TYPE(samples, "count") /* of other programs: how many `cpu` is of */
 
 enum pprof_type {

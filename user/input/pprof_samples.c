@@ -2,7 +2,8 @@
 // Turns pprof's samples into functions, lines, callers and stacks.
 //
 // Of our own files, calls stand at a function below its caller, times and hits at lines; CPU time
-// has whole stacks. A value counts where its stack ends, as in pprof's "flat".
+// has whole stacks. A value counts where its stack ends, as in pprof's "flat". Whose times off the
+// CPU were measured the file does not say: those that have some are taken to be.
 #include "input/pprof_reader.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ struct entry {
 	uint32_t line;
 	uint64_t calls, hits, samples, total_samples;
 	int64_t wall, self;
+	uint64_t blocked, waiting; /* of wall */
 };
 
 struct entries {
@@ -91,6 +93,9 @@ static int check_sample(struct pprof_reader *reader, const Pprof__Sample *sample
 	if (value_of(reader, sample, PPROF_calls) < 0 || value_of(reader, sample, PPROF_hits) < 0 ||
 	    value_of(reader, sample, PPROF_samples) < 0)
 		return pprof_refuse(reader, "has a count below zero");
+	if (value_of(reader, sample, PPROF_blocked) < 0 ||
+	    value_of(reader, sample, PPROF_waiting) < 0)
+		return pprof_refuse(reader, "has a time off the CPU below zero");
 	if (value_of(reader, sample, PPROF_wall) == INT64_MIN ||
 	    value_of(reader, sample, PPROF_self) == INT64_MIN)
 		return pprof_refuse(reader, "has a time beyond 292 years");
@@ -150,6 +155,11 @@ static int add_stack(struct pprof_reader *reader, const Pprof__Sample *sample, u
 	return error;
 }
 
+static bool has_times(const struct entry *entry)
+{
+	return entry->hits || entry->wall || entry->self || entry->blocked || entry->waiting;
+}
+
 static int add_entries(
     struct pprof_reader *reader, const Pprof__Sample *sample, struct entries *entries)
 {
@@ -162,6 +172,8 @@ static int add_entries(
 	    .hits = (uint64_t)value_of(reader, sample, PPROF_hits),
 	    .wall = value_of(reader, sample, PPROF_wall),
 	    .self = value_of(reader, sample, PPROF_self),
+	    .blocked = (uint64_t)value_of(reader, sample, PPROF_blocked),
+	    .waiting = (uint64_t)value_of(reader, sample, PPROF_waiting),
 	};
 	struct entry call = {.calls = (uint64_t)value_of(reader, sample, PPROF_calls),
 	    .caller = PROFILE_NO_FUNCTION};
@@ -170,7 +182,7 @@ static int add_entries(
 
 	if (error || leaf == UINT32_MAX || !message->location[leaf]->n_line)
 		return error; /* nothing is known of the place but an address */
-	if (!entry.hits && !entry.wall && !entry.self && !call.calls)
+	if (!has_times(&entry) && !call.calls)
 		return 0;
 	error = row_of(reader, leaf, 0, &entry.function);
 	if (error)
@@ -188,7 +200,7 @@ static int add_entries(
 	}
 	if (error)
 		return error;
-	if ((entry.hits || entry.wall || entry.self) && ARRAY_APPEND(&entries->list, entry))
+	if (has_times(&entry) && ARRAY_APPEND(&entries->list, entry))
 		return pprof_no_memory(reader);
 	return call.calls && ARRAY_APPEND(&entries->list, call) ? pprof_no_memory(reader) : 0;
 }
@@ -221,6 +233,9 @@ static int add_line(struct profile_function *function, const struct entry *entry
 	function->total_ns = profile_sum_ns(function->total_ns, entry->wall);
 	function->self_ns = profile_sum_ns(function->self_ns, entry->self);
 	function->cpu_samples = profile_sum(function->cpu_samples, entry->samples);
+	function->blocked_ns = profile_sum(function->blocked_ns, entry->blocked);
+	function->waiting_ns = profile_sum(function->waiting_ns, entry->waiting);
+	function->off_cpu = function->blocked_ns || function->waiting_ns;
 	function->lines_measured = function->lines_measured || entry->hits;
 	/* where lines were not measured all of the time stands at the function's own */
 	if (!entry->line ||
@@ -234,6 +249,8 @@ static int add_line(struct profile_function *function, const struct entry *entry
 						  .self_ns = entry->self,
 						  .cpu_samples = entry->samples,
 						  .cpu_total_samples = entry->total_samples,
+						  .blocked_ns = entry->blocked,
+						  .waiting_ns = entry->waiting,
 						  .sites = entry->hits != 0,
 					      });
 }
@@ -259,6 +276,8 @@ static int place_entries(struct pprof_reader *reader, struct entries *entries)
 			sum.total_samples = profile_sum(sum.total_samples, more->total_samples);
 			sum.wall = profile_sum_ns(sum.wall, more->wall);
 			sum.self = profile_sum_ns(sum.self, more->self);
+			sum.blocked = profile_sum(sum.blocked, more->blocked);
+			sum.waiting = profile_sum(sum.waiting, more->waiting);
 		}
 		error = sum.calls ? add_call(function, &sum) : add_line(function, &sum);
 	}
@@ -302,6 +321,8 @@ int pprof_read_samples(struct pprof_reader *reader)
 	int error = 0;
 
 	read_period(reader);
+	reader->profile->off_cpu =
+	    reader->columns[PPROF_blocked] >= 0 || reader->columns[PPROF_waiting] >= 0;
 	for (size_t i = 0; i < message->n_sample && !error; i++) {
 		error = check_sample(reader, message->sample[i]);
 		error = error ? error : add_entries(reader, message->sample[i], &entries);

@@ -109,6 +109,22 @@ static void print_head(const struct table *table, const struct diff_function *fu
 	    report_duration(function->new ? (double)function->new->total_ns : 0, after));
 }
 
+/* Where the states of both were measured. */
+static void print_states(const struct table *table, const struct diff_function *function)
+{
+	char before[REPORT_DURATION_MAX], after[REPORT_DURATION_MAX];
+	const struct profile_function *base = function->base, *new = function->new;
+
+	if (!base || !new || !base->off_cpu || !new->off_cpu)
+		return;
+	fprintf(table->stream, "  blocked %s -> %s",
+	    report_duration((double)base->blocked_ns, before),
+	    report_duration((double)new->blocked_ns, after));
+	fprintf(table->stream, ", waiting for a CPU %s -> %s\n",
+	    report_duration((double)base->waiting_ns, before),
+	    report_duration((double)new->waiting_ns, after));
+}
+
 static void print_function(const struct table *table, const struct diff_function *function)
 {
 	CLEANUP(source_free_p) struct source *source = NULL;
@@ -116,6 +132,7 @@ static void print_function(const struct table *table, const struct diff_function
 	bool first = true;
 
 	print_head(table, function);
+	print_states(table, function);
 	ARRAY_FOREACH (line, &function->lines) {
 		if (!line_is_shown(line))
 			continue;
@@ -157,6 +174,15 @@ void diff_print(const struct profile_diff *diff, const struct profile *base,
 		fputs("Neither profile has functions.\n", stream);
 }
 
+static void print_json_states(
+    struct json_stream *json, bool off_cpu, uint64_t blocked_ns, uint64_t waiting_ns)
+{
+	if (!off_cpu)
+		return;
+	json_unsigned(json, "blocked_ns", blocked_ns);
+	json_unsigned(json, "waiting_ns", waiting_ns);
+}
+
 static void print_json_function(
     struct json_stream *json, const char *key, const struct profile_function *function)
 {
@@ -172,11 +198,12 @@ static void print_json_function(
 	json_signed(json, "self_ns", function->self_ns);
 	json_unsigned(json, "error_ns", function->error_ns);
 	json_real(json, "per_call_ns", profile_time_a_call(function));
+	print_json_states(json, function->off_cpu, function->blocked_ns, function->waiting_ns);
 	json_close(json);
 }
 
 static void print_json_line(
-    struct json_stream *json, const char *key, const struct profile_line *line)
+    struct json_stream *json, const char *key, const struct profile_line *line, bool off_cpu)
 {
 	if (!line) {
 		json_null(json, key);
@@ -189,6 +216,7 @@ static void print_json_line(
 	json_signed(json, "self_ns", line->self_ns);
 	json_unsigned(json, "error_ns", line->error_ns);
 	json_real(json, "per_hit_ns", profile_time_a_hit(line));
+	print_json_states(json, off_cpu, line->blocked_ns, line->waiting_ns);
 	json_close(json);
 }
 
@@ -201,8 +229,9 @@ static void print_json_lines(struct json_stream *json, const struct diff_functio
 		json_open(json, NULL, '{', JSON_COMPACT);
 		json_text(json, "file", shown->file);
 		json_unsigned(json, "line", shown->line);
-		print_json_line(json, "base", line->base);
-		print_json_line(json, "new", line->new);
+		print_json_line(
+		    json, "base", line->base, function->base && function->base->off_cpu);
+		print_json_line(json, "new", line->new, function->new && function->new->off_cpu);
 		json_signed(json, "delta_ns",
 		    profile_sum_ns(line->new ? line->new->total_ns : 0,
 			line->base ? -line->base->total_ns : 0));

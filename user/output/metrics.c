@@ -104,7 +104,7 @@ static uint64_t of_time(int64_t ns)
 
 static size_t item_count(const struct metrics_stream *stream, enum metric metric)
 {
-	if (metric <= METRIC_LINE_CPU_SAMPLES)
+	if (metric <= METRIC_LINE_WAITING)
 		return stream->set.series.count;
 	return metric == METRIC_LOSSES   ? LOSS_COUNT
 	       : metric == METRIC_PUSHES ? METRICS_PUSH_RESULTS
@@ -188,14 +188,33 @@ static void tell(struct metrics_stream *stream, struct metrics_piece labels,
 	stream->sink->value(&stream->writer, labels, more, value);
 }
 
+static uint64_t value_of_line(enum metric metric, const struct line_series *line)
+{
+	switch (metric) {
+	case METRIC_LINE_HITS:
+		return line->hits;
+	case METRIC_LINE_SECONDS:
+		return of_time(line->total_ns);
+	case METRIC_LINE_BLOCKED:
+		return line->blocked_ns;
+	case METRIC_LINE_WAITING:
+		return line->waiting_ns;
+	default:
+		return line->samples;
+	}
+}
+
+static bool is_off_cpu(enum metric metric)
+{
+	return metric == METRIC_BLOCKED || metric == METRIC_WAITING ||
+	       metric == METRIC_LINE_BLOCKED || metric == METRIC_LINE_WAITING;
+}
+
 static void tell_line(struct metrics_stream *stream, const struct metrics_series *series,
     const struct line_series *line)
 {
 	tell(stream, piece_of(stream, series->labels, series->labels_size),
-	    piece_of(stream, line->labels, line->labels_size),
-	    stream->metric == METRIC_LINE_HITS      ? line->hits
-	    : stream->metric == METRIC_LINE_SECONDS ? of_time(line->total_ns)
-						    : line->samples);
+	    piece_of(stream, line->labels, line->labels_size), value_of_line(stream->metric, line));
 }
 
 static void tell_series(struct metrics_stream *stream, const struct metrics_series *series)
@@ -204,8 +223,7 @@ static void tell_series(struct metrics_stream *stream, const struct metrics_seri
 
 	if (series->sampled_only && stream->metric != METRIC_CPU_SAMPLES)
 		return;
-	if (!series->off_cpu &&
-	    (stream->metric == METRIC_BLOCKED || stream->metric == METRIC_WAITING))
+	if (is_off_cpu(stream->metric) && !series->off_cpu)
 		return;
 	if (stream->metric == METRIC_DURATION) {
 		stream->sink->histogram(&stream->writer, labels, series);
@@ -236,7 +254,7 @@ static void tell_item(struct metrics_stream *stream, size_t item)
 	static const char *const push_results[METRICS_PUSH_RESULTS] = {"ok", "failed", "dropped"};
 	const enum metric metric = stream->metric;
 
-	if (metric <= METRIC_LINE_CPU_SAMPLES)
+	if (metric <= METRIC_LINE_WAITING)
 		tell_series(stream, &stream->set.series.items[item]);
 	else if (metric == METRIC_LOSSES)
 		tell_labelled(

@@ -78,7 +78,9 @@ static int add_lines(struct metrics_series *series, const struct profile_functio
 				.line = line->line,
 				.hits = line->hits,
 				.total_ns = line->total_ns,
-				.samples = line->cpu_samples};
+				.samples = line->cpu_samples,
+				.blocked_ns = line->blocked_ns,
+				.waiting_ns = line->waiting_ns};
 	return 0;
 }
 
@@ -87,6 +89,8 @@ static void add_line(struct line_series *sum, const struct line_series *line)
 	sum->hits += line->hits;
 	sum->total_ns += line->total_ns;
 	sum->samples += line->samples;
+	sum->blocked_ns += line->blocked_ns;
+	sum->waiting_ns += line->waiting_ns;
 }
 
 /* Sums equal lines up, and those beyond the limit. */

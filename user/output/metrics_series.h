@@ -18,7 +18,8 @@ struct line_series {
 	uint64_t hits;
 	int64_t total_ns;
 	uint64_t samples;
-	size_t labels, labels_size; /* in the writer's bytes, once it has made them */
+	uint64_t blocked_ns, waiting_ns; /* where the series' are measured */
+	size_t labels, labels_size;      /* in the writer's bytes, once it has made them */
 };
 
 /* What functions of the same labels have together. */

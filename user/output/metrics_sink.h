@@ -41,6 +41,10 @@
 	    "Time in the line, callees included.")                                                 \
 	METRIC(LINE_CPU_SAMPLES, "lprof_line_cpu_samples", COUNTER, ONE,                           \
 	    "Samples of the CPU in the line itself.")                                              \
+	METRIC(LINE_BLOCKED, "lprof_line_blocked_seconds", COUNTER, NANOSECOND,                    \
+	    "Part of lprof_line_seconds_total that threads were asleep.")                          \
+	METRIC(LINE_WAITING, "lprof_line_waiting_seconds", COUNTER, NANOSECOND,                    \
+	    "Part of lprof_line_seconds_total that threads waited for a CPU.")                     \
 	METRIC(HITS, "lprof_probe_hits", COUNTER, ONE, "Hits of all probes.")                      \
 	METRIC(OVERHEAD, "lprof_probe_overhead_seconds", COUNTER, NANOSECOND,                      \
 	    "CPU time that the hits of all probes cost.")                                          \
