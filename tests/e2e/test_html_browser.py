@@ -181,6 +181,11 @@ def check_sampled(checks, page, directory):
     path, _ = page_profiles.export(directory, page_profiles.both, "both")
     page.open(path.as_uri() + "#/function/0")
     checks.equal([row["% on CPU"] for number in (5, 6) for row in rows(page, number)], ["90.0", "1.0"], "shares of the lines' times on a CPU")
+    few = page_profiles.both(directory / "few.c")
+    for count, periods, share in ((1, 0.1, ""), (0, 40, "<7.5"), (430, 400, "100.0"), (300, 400, "75.0")):
+        few["functions"][0]["lines"][0].update(cpu_total_samples=count, total_ns=int(periods * 1e6))
+        found = page.run(f"cpuShare({{profile: {json.dumps(few)}}}, {json.dumps(few['functions'][0])}, {json.dumps(few['functions'][0]['lines'][0])})")
+        checks.equal(found, share, f"the share of {count} samples in {periods} periods")
     states = ["On CPU (ms)", "Waiting (ms)", "Blocked (ms)"]
     checks.equal([[row.get(state) for state in states] for number in (5, 6) for row in rows(page, number)],
                  [["480.0", "20.0", "0.0"], ["20.0", "0.0", "480.0"]], "states of the lines' times")

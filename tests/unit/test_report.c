@@ -157,6 +157,41 @@ static const char cpu_text[] = "         3 samples of CPU time, 0.003 s at 999 H
 			       "   self s  % self   total s % total  file:line\n";
 
 /* What stands on a CPU: a column of the exact tables, and tables of their own. */
+/* The cell of the column "% CPU" of a line of so many samples in so many of its periods. */
+static void check_share(double periods, uint64_t samples, const char *cell)
+{
+	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
+	struct profile_line *line = &profile->functions.items[0].lines.items[1];
+	CLEANUP_FREE char *text = NULL;
+	char row[100];
+
+	follow_off_cpu(profile, false);
+	profile->functions.items[0].error_ns = line->error_ns = 0;
+	profile->sampling_period_ns = (uint64_t)(4000000 / periods);
+	line->cpu_total_samples = samples;
+	text = printed(profile, &(struct report_options){.lines = true});
+	snprintf(
+	    row, sizeof(row), "     6      4000    4000000.0   1000.0     80.0  %6s  \t", cell);
+	if (!strstr(text, row))
+		fail_msg("no '%s' in:\n%s", row, text);
+}
+
+static void test_cpu_shares(void **state)
+{
+	(void)state;
+	check_share(400, 300, "75.0");
+	check_share(400, 430, "100.0"); /* more than all was by chance */
+	check_share(0.1, 1, "");        /* one sample, of a line that ran a tenth of its period */
+	check_share(0.1, 0, "");
+	check_share(5, 1, "");
+	check_share(16, 16, "");
+	check_share(20, 20, "100.0");
+	check_share(40, 0, "<7.5");
+	check_share(40, 1, "<12.1");
+	check_share(100000, 0, "0.0");
+	check_share(100000, 1000, "1.0");
+}
+
 static void test_cpu_tables(void **state)
 {
 	CLEANUP(profile_free_p) struct profile *profile = profile_example(source_path);
@@ -172,7 +207,8 @@ static void test_cpu_tables(void **state)
 	add->lines.items[1].cpu_total_samples = 3;
 	text = printed(profile, &(struct report_options){0});
 	assert_non_null(strstr(text, "% Time   % CPU  Line Contents\n"));
-	assert_non_null(strstr(text, "     6      4000    4000000.0   1000.0     80.0    75.1  "));
+	/* three samples in 4 ms tell no share */
+	assert_non_null(strstr(text, "     6      4000    4000000.0   1000.0     80.0          "));
 	assert_non_null(strstr(text, " cputime file:line(function)\n"));
 	assert_non_null(strstr(text, " 3003003.0 /tmp"));
 	expected = with_path(cpu_text);
@@ -375,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_line_table),
 	    cmocka_unit_test(test_function_table),
+	    cmocka_unit_test(test_cpu_shares),
 	    cmocka_unit_test(test_cpu_tables),
 	    cmocka_unit_test(test_uncertain_times),
 	    cmocka_unit_test(test_states),

@@ -6,7 +6,8 @@
 
 #include "model/distribution.h"
 
-#define SIGMAS 2
+#define SIGMAS           2
+#define SHARE_ERROR_MOST 0.5
 
 bool certainty_drowns(int64_t ns, uint64_t error_ns)
 {
@@ -16,6 +17,23 @@ bool certainty_drowns(int64_t ns, uint64_t error_ns)
 double certainty_share(int64_t ns, uint64_t error_ns)
 {
 	return ns > 0 && !certainty_drowns(ns, error_ns) ? (double)error_ns / (double)ns : 0;
+}
+
+enum certainty_share_kind certainty_cpu_share(const struct profile *profile,
+    const struct profile_function *function, const struct profile_line *line, double line_ns,
+    double *ret_share)
+{
+	const double samples = (double)line->cpu_total_samples;
+	const double error = SIGMAS * sqrt(samples + 1); /* none may have been one by chance */
+	double all;                                      /* if all of its time were on a CPU */
+
+	if (!profile->sampling_period_ns || line_ns <= 0 || function->lines_stand.away_ns)
+		return SHARE_UNKNOWN;
+	all = line_ns / (double)profile->sampling_period_ns;
+	if (error > SHARE_ERROR_MOST * all)
+		return SHARE_UNKNOWN;
+	*ret_share = fmin(1, (samples <= error ? samples + 1 + error : samples) / all);
+	return samples <= error ? SHARE_BELOW : SHARE_KNOWN;
 }
 
 /* Trees of timed calls that were drawn. */

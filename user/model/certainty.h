@@ -21,4 +21,17 @@ double certainty_share(int64_t ns, uint64_t error_ns);
 double certainty_of_estimate(
     const struct profile *profile, const struct profile_function *function);
 
+/* A share that samples tell, at 95%: a number, or only what it is less than, or nothing. */
+enum certainty_share_kind { SHARE_UNKNOWN, SHARE_BELOW, SHARE_KNOWN };
+
+/*
+ * The share of a line's time that was on a CPU, from 0 to 1. `line_ns` is of all calls. Nothing is
+ * known where samples are too few to tell the share to half of the time, as where one sample falls
+ * into a line of less than its period; nor of lines whose probes did not stand all of the time,
+ * since samples are of all of it.
+ */
+enum certainty_share_kind certainty_cpu_share(const struct profile *profile,
+    const struct profile_function *function, const struct profile_line *line, double line_ns,
+    double *ret_share);
+
 #endif

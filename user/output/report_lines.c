@@ -26,15 +26,17 @@
 #define OMISSIONS_MAX 20   /* reasons under a table */
 #define UNSURE_SHARE  0.1  /* errors that are told line by line */
 #define UNSURE_MAX    20
+#define CPU_DIGIT     0.0005 /* the least share that is not printed as 0 */
 
 struct table {
+	const struct profile *profile;
 	const struct profile_function *function;
 	const struct report_options *options;
 	FILE *stream;
 	double unit_ns;
-	double total_ns;  /* of all lines */
-	double sample_ns; /* CPU time that a sample stands for; 0: no column of it */
-	bool off_cpu;     /* columns of times by state */
+	double total_ns; /* of all lines */
+	bool sampled;    /* a column of CPU time */
+	bool off_cpu;    /* columns of times by state */
 };
 
 static const char row_template[] = "%6s %9s %12s %8s %8s  ";
@@ -55,6 +57,18 @@ static void print_states(const struct table *table, const struct profile_line *l
 		report_number((double)line->blocked_ns / table->unit_ns, 1, 12, blocked);
 	}
 	fprintf(table->stream, off_cpu_template, on, waiting, blocked);
+}
+
+/* "90.0", "<12.0", or "" where samples tell too little; 0 is what is under the last digit. */
+static void format_cpu(const struct table *table, const struct profile_line *line, char cell[24])
+{
+	double share = 0;
+	const enum certainty_share_kind kind = certainty_cpu_share(table->profile, table->function,
+	    line, report_estimate(table->function, line->total_ns), &share);
+
+	if (kind != SHARE_UNKNOWN)
+		snprintf(cell, 24, "%s%.1f", kind == SHARE_BELOW && share >= CPU_DIGIT ? "<" : "",
+		    100 * share);
 }
 
 static void print_row(const struct table *table, uint64_t number, const struct profile_line *line,
@@ -81,16 +95,14 @@ static void print_row(const struct table *table, uint64_t number, const struct p
 				    1, 8, share);
 		}
 	}
-	if (line && line->total_ns > 0)
-		snprintf(cpu, sizeof(cpu), "%5.1f",
-		    100 * table->sample_ns * (double)line->cpu_total_samples /
-			report_estimate(table->function, line->total_ns));
+	if (line)
+		format_cpu(table, line, cpu);
 	heat = report_heat(table->options, percent / 100);
 	if (table->options->color && line && line->sites && !line->hits)
 		heat = REPORT_NEVER;
 	fputs(heat, table->stream);
 	fprintf(table->stream, row_template, number_text, hits, total, per_hit, share);
-	if (table->sample_ns > 0)
+	if (table->sampled)
 		fprintf(table->stream, cpu_template, cpu);
 	if (table->off_cpu)
 		print_states(table, line);
@@ -178,7 +190,7 @@ static void print_head(
 		    table->stream);
 	width = snprintf(
 	    header, sizeof(header), row_template, "Line #", "Hits", "Time", "Per Hit", "% Time");
-	if (table->sample_ns > 0)
+	if (table->sampled)
 		width +=
 		    snprintf(header + width, sizeof(header) - (size_t)width, cpu_template, "% CPU");
 	if (table->off_cpu)
@@ -347,11 +359,12 @@ void report_lines(const struct profile *profile, size_t index, const struct sour
     const struct report_options *options)
 {
 	struct table table = {
+	    .profile = profile,
 	    .function = &profile->functions.items[index],
 	    .options = options,
 	    .stream = stream,
 	    .unit_ns = unit * 1e9,
-	    .sample_ns = (double)profile->sampling_period_ns,
+	    .sampled = profile->sampling_period_ns,
 	    .off_cpu = profile->functions.items[index].off_cpu,
 	};
 

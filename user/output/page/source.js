@@ -45,8 +45,18 @@ function lineScales(data, fn, columns) {
 			largest[column.time] = Math.max(largest[column.time] || 0, Math.abs(ns(column, column.of(line))));
 	for (const kind in largest)
 		units[kind] = unitFor(largest[kind]);
-	const onCpu = (line) => cpuTime(data, line.cpu_total_samples) / estimate(fn, line.total_ns);
+	const onCpu = (line) => cpuShare(data, fn, line);
 	return {totals, units, onCpu, ns};
+}
+
+// The share of a line's time that was on a CPU, as far as samples tell (user/model/certainty.h): "90.0", "<12.0", or nothing.
+function cpuShare(data, fn, line) {
+	const samples = line.cpu_total_samples, error = 2 * Math.sqrt(samples + 1), few = samples <= error;
+	const all = estimate(fn, line.total_ns) / data.profile.sampling_period_ns;
+	if (!(all > 0) || error > 0.5 * all || (fn.budget && fn.budget.lines_away_ns))
+		return '';
+	const share = Math.min(1, (few ? samples + 1 + error : samples) / all);
+	return (few && share >= 0.0005 ? '<' : '') + (100 * share).toFixed(1);
 }
 
 // The errors of what columns show, and the times that they are of.
@@ -68,7 +78,7 @@ function exactText(line, column, number, {units, onCpu, ns}) {
 	if (column.key === 'share')
 		return ran ? (100 * number).toFixed(1) : '';
 	if (column.key === 'on_cpu')
-		return line.total_ns > 0 ? (100 * onCpu(line)).toFixed(1) : '';
+		return onCpu(line);
 	if (column.cpu ? !number : !ran)
 		return '';
 	return decimal(ns(column, number) / units[column.time][1]);
