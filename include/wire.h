@@ -257,8 +257,9 @@ struct settings {
 	/* What a hit adds to the interval before its clock reading, and after it. */
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
+	__u64 cost_spread_ns[COST_CLASSES]; /* user space's own: for who finds them pinned */
 };
-_Static_assert(sizeof(struct settings) == 208, "wire layout");
+_Static_assert(sizeof(struct settings) == 272, "wire layout");
 
 #define NEVER_WATCHED (~0ull) /* forks_watched where images do not matter */
 

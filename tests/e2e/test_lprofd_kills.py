@@ -35,12 +35,21 @@ def check_counts(server, outer, baseline):
     measuring.check_profile(checks, server.call("Collect")["profile"], "the profile after the kills")
 
 
+def errors(server):
+    return [server.function(name)["error_ns"] for name in ("step", "outer")]
+
+
 def check_kills(server, program):
     specs = [{"text": "step"}, {"text": "outer", "lines": True}]
     checks.that(server.start(), f"lprofd starts: {server.said}")
     server.call("Add", image=str(program), specs=specs)
     measuring.succeed([program, "1000"])
     baseline = hits_of(server.function("outer"))
+    before = errors(server)
+    server.kill()
+    checks.that(server.start(), f"lprofd starts after SIGKILL: {server.said}")
+    checks.that(min(before) > 0, f"times without errors: {before}")
+    checks.equal(errors(server), before, "the errors of times that a lprofd before measured")
     server.call("Reset")
     target = subprocess.Popen([program, str(CALLS)], stdout=subprocess.DEVNULL, env=measuring.ENVIRONMENT)
     killed = 0

@@ -59,12 +59,9 @@ static void fill_settings(const struct engine *engine)
 	for (int class = 0; class < COST_CLASSES; class ++) {
 		settings->cost_before_ns[class] = engine->costs.before_ns[class];
 		settings->cost_after_ns[class] = engine->costs.after_ns[class];
+		settings->cost_spread_ns[class] = engine->costs.spread_ns[class];
 	}
 }
-
-/* The spread of what another process calibrated is not pinned: a part of the cost that is rarely
- * exceeded. */
-#define ADOPTED_SPREAD 20
 
 static void read_settings(struct engine *engine)
 {
@@ -73,7 +70,7 @@ static void read_settings(struct engine *engine)
 	for (int class = 0; class < COST_CLASSES; class ++) {
 		engine->costs.before_ns[class] = settings->cost_before_ns[class];
 		engine->costs.after_ns[class] = settings->cost_after_ns[class];
-		engine->costs.spread_ns[class] = costs_ns(&engine->costs, class) / ADOPTED_SPREAD;
+		engine->costs.spread_ns[class] = settings->cost_spread_ns[class];
 		engine->costs.known = engine->costs.known || engine->costs.after_ns[class];
 	}
 }
