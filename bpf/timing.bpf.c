@@ -38,6 +38,15 @@ static __always_inline bool is_target(__u32 process, __u32 scope)
 	return scopes && *scopes >> scope % SCOPES_MAX & 1;
 }
 
+/* For hits that no site counts. */
+static __always_inline void count_class(__u32 cost_class)
+{
+	struct shard_counters *counters = shard_counters_now();
+
+	if (counters && cost_class < COST_CLASSES)
+		count(&counters->hits[cost_class], 1);
+}
+
 /* The thread's storage; NULL if it is no target of the site's scope, or without memory. */
 static __always_inline struct thread *thread_get(
     struct task_struct *task, const struct site *site, __u32 cost_class, bool *ret_target)
@@ -52,7 +61,9 @@ static __always_inline struct thread *thread_get(
 		return thread;
 	if (!is_target(bpf_get_current_pid_tgid() >> 32, scope)) {
 		counters = shard_counters_now();
-		if (counters)
+		if (scope == SCOPE_CLOSED) /* the others of its probes are coming, or going */
+			count_class(cost_class);
+		else if (counters)
 			count(&counters->bystander_hits, 1);
 		account_charge(site->account, cost_of_hit(cost_class));
 		*ret_target = false;
@@ -65,15 +76,6 @@ static __always_inline struct thread *thread_get(
 	else
 		count_loss(LOSS_NO_STORAGE);
 	return thread;
-}
-
-/* For hits that no site counts. */
-static __always_inline void count_class(__u32 cost_class)
-{
-	struct shard_counters *counters = shard_counters_now();
-
-	if (counters && cost_class < COST_CLASSES)
-		count(&counters->hits[cost_class], 1);
 }
 
 /* What a hit without a frame stack still owes the accounts. */

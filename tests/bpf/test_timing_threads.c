@@ -446,6 +446,20 @@ static void bystanders_are_counted_apart(void **state)
 	EXPECT_CALLS(f, 1, 0, 0);
 }
 
+/* Nobody is a target of probes that are still coming, so nobody is none. */
+static void hits_before_all_probes_stand(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_RETURNS);
+
+	(void)state;
+	site_of(f.entry)->scope = SCOPE_CLOSED;
+	assert_false(enter(f, SP));
+	assert_int_equal(counted_bystanders(), 0);
+	assert_int_equal(counted_class(site_of(f.entry)->cost), 1);
+	EXPECT(f, .entries = 0);
+	assert_null(thread_state());
+}
+
 /* ---- The gate ---- */
 
 static void hits_before_the_gate_opens(void **state)
@@ -602,6 +616,7 @@ int main(void)
 	    TIMING_TEST(a_process_executes_another_program),
 	    TIMING_TEST(a_deep_thread_executes_another_program),
 	    TIMING_TEST(bystanders_are_counted_apart),
+	    TIMING_TEST(hits_before_all_probes_stand),
 	    TIMING_TEST(hits_before_the_gate_opens),
 	    TIMING_TEST(frames_stay_open_when_the_gate_closes),
 	    TIMING_TEST(the_gate_opens_again),
