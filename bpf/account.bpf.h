@@ -50,7 +50,8 @@ __noinline int account_charge(__u32 id, __u64 cost_ns)
 		return 0;
 	if (account != all)
 		overdrawn = account_pay(account, cost_ns, now);
-	if (account_pay(all, cost_ns, now) || overdrawn) {
+	overdrawn = account_pay(all, cost_ns, now) || overdrawn;
+	if (overdrawn && account != all) { /* nobody's probes are that one's alone */
 		if (!__sync_val_compare_and_swap(&account->shut, 0, 1)) {
 			account->shut_ns = now;
 			bpf_ringbuf_output(&alarms, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);

@@ -9,12 +9,19 @@
  * charges of a site. It was *blocked* until somebody woke it, and *waiting* for a CPU from then on,
  * or from the start if it was preempted.
  *
+ * What this costs is paid as hits are (account.bpf.h). Most switches are of threads that nobody
+ * measures, and reading the clock twice would cost as much as they do: so one run in 64 is timed,
+ * drawn at random, and stands for 64. All of a run counts but the kernel's way into it.
+ *
  * Goroutines are left out: the thread's time off the CPU is not that of what it runs next.
  */
 #ifndef LPROF_BPF_OFF_CPU_H
 #define LPROF_BPF_OFF_CPU_H
 
+#include "account.bpf.h"
 #include "frames.bpf.h"
+
+#define RUNS_A_TIMED_ONE 64
 
 ARRAY_MAP(off_cpu_lines, struct off_cpu_counters);
 ARRAY_MAP(off_cpu_functions, struct off_cpu_counters);
@@ -28,6 +35,27 @@ static __always_inline void off_cpu_add(
 		count(&counters->blocked_ns, thread->off.blocked);
 	if (thread->off.waiting)
 		count(&counters->waiting_ns, thread->off.waiting);
+}
+
+/* When a run began that is timed; 0: it is not. */
+static __always_inline __u64 off_cpu_draw(void)
+{
+	return bpf_get_prandom_u32() < (1ull << 32) / RUNS_A_TIMED_ONE ? bpf_ktime_get_ns() : 0;
+}
+
+/* Charges a run that was timed to whom it was for; NULL: to all alone. */
+static __always_inline void off_cpu_pay(__u64 begun, const struct thread *thread)
+{
+	struct shard_counters *counters;
+	__u64 spent;
+
+	if (!begun)
+		return;
+	spent = (bpf_ktime_get_ns() - begun) * RUNS_A_TIMED_ONE;
+	counters = shard_counters_now();
+	if (counters)
+		count(&counters->off_cpu_ns, spent);
+	account_charge(thread ? thread->account : 0, spent);
 }
 
 /* Others' times are whole: a function that was followed for part of its time would look busy. */
@@ -113,13 +141,16 @@ __noinline int off_cpu_charge_run(struct thread *thread, struct far_frames *far,
 	return 1;
 }
 
-static __always_inline void off_cpu_leave(struct thread *thread, bool blocks)
+/* What an overdrawn account paid for is ended by user space: none of it is gone on with. */
+static __always_inline bool off_cpu_leave(struct thread *thread, bool blocks)
 {
-	if (!settings.gate || !thread->depth || thread->goroutine)
-		return;
+	if (!settings.gate || !thread->depth || thread->goroutine ||
+	    account_is_shut(thread->account))
+		return false;
 	thread->off.blocked = thread->off.waiting = 0;
 	thread->off.blocks = blocks;
 	thread->off.since = bpf_ktime_get_ns();
+	return true;
 }
 
 static __always_inline void off_cpu_account(struct thread *thread, __u64 now)
@@ -154,10 +185,12 @@ SEC("tp_btf/sched_wakeup")
 int off_cpu_wakeup(__u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
+	__u64 begun = off_cpu_draw();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 
 	if (thread && thread->off.since && thread->off.blocks)
 		off_cpu_account(thread, bpf_ktime_get_ns());
+	off_cpu_pay(begun, thread);
 	return 0;
 }
 
@@ -167,13 +200,17 @@ int off_cpu_switch(__u64 *context)
 	bool preempted = context[0];
 	struct task_struct *previous = (struct task_struct *)context[1];
 	struct task_struct *next = (struct task_struct *)context[2];
-	struct thread *thread = bpf_task_storage_get(&threads, previous, NULL, 0);
+	__u64 begun = off_cpu_draw();
+	struct thread *thread = bpf_task_storage_get(&threads, previous, NULL, 0), *payer = NULL;
 
-	if (thread)
-		off_cpu_leave(thread, !preempted && (__u32)context[3]);
+	if (thread && off_cpu_leave(thread, !preempted && (__u32)context[3]))
+		payer = thread;
 	thread = bpf_task_storage_get(&threads, next, NULL, 0);
-	if (thread && thread->off.since)
+	if (thread && thread->off.since) {
 		off_cpu_return(thread, next);
+		payer = thread;
+	}
+	off_cpu_pay(begun, payer);
 	return 0;
 }
 

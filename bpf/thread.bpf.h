@@ -38,11 +38,11 @@ struct thread {
 	__u32 returns; /* frames that await a return probe */
 	__u32 scope;   /* that it was last found in */
 	__u32 far;     /* key of its far frames, 0: none */
-	__u32 reserved;
-	__u64 epoch; /* of the frames: they end with the program that runs, and with the gate */
-	__u64 ended; /* stack pointer of the last call that returned */
-	__u64 sp;    /* of the present hit */
-	__u64 now;   /* virtual time of the present hit */
+	__u32 account; /* that pays for its last hit */
+	__u64 epoch;   /* of the frames: they end with the program that runs, and with the gate */
+	__u64 ended;   /* stack pointer of the last call that returned */
+	__u64 sp;      /* of the present hit */
+	__u64 now;     /* virtual time of the present hit */
 	/* Of the fork that made its process, see forks.bpf.h. */
 	__u64 fork;   /* its number; 0: it was not seen */
 	__u64 images; /* pages of code mapped then */

@@ -226,6 +226,7 @@ static __always_inline void hit_end(
 
 	if (cost_class < COST_CLASSES)
 		thread->cost += settings.cost_after_ns[cost_class];
+	thread->account = site->account;
 	cost = thread->cost - thread->charged;
 	if (cost < ACCOUNT_CHARGE_NS)
 		return;

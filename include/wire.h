@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 8 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 9 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -141,7 +141,8 @@ _Static_assert(sizeof(struct function_stands) == 56, "wire layout");
  * time has paid for all so far, never more than burst_ns before now. Where that lies in the future
  * the account is overdrawn: hits do nothing more until user space, which is woken, has removed the
  * probes. What a thread's hits cost is charged to the account of the site that makes its sum reach
- * ACCOUNT_CHARGE_NS. Account 0 is charged with everything.
+ * ACCOUNT_CHARGE_NS. Account 0 is charged with everything. What following the scheduler takes is
+ * charged to the account that paid for the thread's last hit.
  */
 struct account {
 	__u64 spent_ns;
@@ -208,7 +209,8 @@ struct shard_counters {
 	__u64 hits[COST_CLASSES];
 	__u64 bystander_hits; /* hits in processes that are not targets but map the same image */
 	__u64 losses[LOSS_COUNT];
-	__u64 reserved[16 - COST_CLASSES - 1 + 8 - LOSS_COUNT + 8];
+	__u64 off_cpu_ns; /* that following the scheduler took, by the runs that were timed */
+	__u64 reserved[16 - COST_CLASSES - 2 + 8 - LOSS_COUNT + 8];
 };
 _Static_assert(sizeof(struct shard_counters) == 256, "wire layout");
 

@@ -287,6 +287,83 @@ static void inlined_lines(void **state)
 	leave(f, SP);
 }
 
+#define PART 1 /* an account */
+
+static struct account *account_at(uint32_t id)
+{
+	return bpf_map_lookup_elem(&accounts, &id);
+}
+
+static uint64_t told_off_cpu_ns(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t shard = 0; shard < WORLD_SHARDS; shard++)
+		sum += ((const struct shard_counters *)bpf_map_lookup_elem(&shard_counters, &shard))
+			   ->off_cpu_ns;
+	return sum;
+}
+
+/* A run that is timed stands for 64, and is paid by whom it was for. */
+static void its_cost_is_charged(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
+	const uint64_t each = 2 * 100 * RUNS_A_TIMED_ONE; /* the clock is read once between */
+
+	(void)state;
+	site_of(f.entry)->account = PART;
+	at(1000000);
+	enter(f, SP);
+	native.tick = 100;
+	native.random = UINT32_MAX; /* none is timed */
+	block(2000000);
+	wake(3000000);
+	go_on(4000000);
+	assert_int_equal(told_off_cpu_ns(), 0);
+	native.random = 0;
+	block(5000000);
+	wake(6000000);
+	go_on(7000000);
+	assert_int_equal(told_off_cpu_ns(), 3 * each);
+	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
+	assert_int_equal(account_at(0)->spent_ns, 3 * each);
+	switch_threads(1, 1, false, true); /* of nobody who is measured */
+	assert_int_equal(told_off_cpu_ns(), 3 * each + each / 2);
+	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
+	assert_int_equal(account_at(0)->spent_ns, 3 * each + each / 2);
+	account_at(0)->price = 1000 * ACCOUNT_PRICE_ONE;
+	switch_threads(1, 1, false, true);
+	assert_int_equal(native.alarm_count, 0); /* nobody's probes are to go for it */
+	assert_int_equal(account_at(0)->shut, 0);
+	native.tick = 0;
+	account_at(0)->price = 0;
+	thread_switch(0);
+	leave(f, SP);
+}
+
+/* It shuts an account as hits do, and what that paid for is not followed any more. */
+static void its_cost_overdraws(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_OFF_CPU);
+
+	(void)state;
+	site_of(f.entry)->account = PART;
+	account_at(PART)->price = 1000 * ACCOUNT_PRICE_ONE;
+	at(1000000000);
+	enter(f, SP);
+	native.tick = 100;
+	native.random = 0;
+	block(2000000000);
+	assert_true(account_at(PART)->shut);
+	assert_int_equal(native.alarm_count, 1);
+	assert_int_equal(native.alarms[0], PART);
+	go_on(2000001000);
+	EXPECT_OFF_FUNCTION(f, 2000001000 - 2000000000, 0);
+	block(3000000000);
+	go_on(4000000000);
+	EXPECT_OFF_FUNCTION(f, 2000001000 - 2000000000, 0);
+}
+
 #define OFF_CPU_TEST(test) cmocka_unit_test_setup_teardown(test, off_cpu_begin, world_end)
 
 int main(void)
@@ -302,6 +379,8 @@ int main(void)
 	    OFF_CPU_TEST(all_frames),
 	    OFF_CPU_TEST(dead_frames),
 	    OFF_CPU_TEST(inlined_lines),
+	    OFF_CPU_TEST(its_cost_is_charged),
+	    OFF_CPU_TEST(its_cost_overdraws),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

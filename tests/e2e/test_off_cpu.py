@@ -5,7 +5,9 @@
 Beside what the threads' clocks and the kernel's own account of the thread (schedstat) say, on a busy
 machine as on an idle one; recursion and inlined code keep the parts within the whole.
 """
+import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ import measuring  # noqa: E402
 import off_cpu_lines  # noqa: E402
 
 MS, TRIES = 200, 3
+STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
 def check_parts(checks, profile, title):
@@ -62,9 +65,38 @@ def test_many(checks, program):
         measuring.check_identity(checks, profile, kind)
 
 
+def run_by_kernel(after):
+    """ns that the kernel says our programs on the scheduler ran, of those loaded after another, and the last one's id."""
+    shown = json.loads(measuring.succeed(["bpftool", "-j", "prog", "show"]).stdout)
+    ours = [each for each in shown if each["id"] > after and each.get("name", "").startswith("off_cpu_")]
+    return sum(each.get("run_time_ns", 0) for each in ours), max((each["id"] for each in shown), default=0)
+
+
+def test_cost(checks, program):
+    """What following the scheduler costs is told, by the kernel's own account (less some 20 ns a run of taking that)."""
+    with measuring.scratch() as directory:
+        path = pathlib.Path(directory) / "x.json"
+        _, last = run_by_kernel(0)
+        by_kernel, before = 0, STATS.read_text()
+        STATS.write_text("1")
+        try:
+            command = [measuring.LPROF, "run", "--off-cpu", "-f", "hand_over", "-o", path, "--", program, "300000"]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+                while running.poll() is None:
+                    by_kernel = max(by_kernel, run_by_kernel(last)[0])
+        finally:
+            STATS.write_text(before)
+        profile = json.loads(path.read_text())
+    cost = profile["cost"]
+    checks.that(0.5 * by_kernel <= cost.get("off_cpu_ns", 0) <= 1.2 * by_kernel,
+                f"following the scheduler: {cost.get('off_cpu_ns', 0) / 1e6:.1f} ms, {by_kernel / 1e6:.1f} ms by the kernel")
+    checks.that(cost["off_cpu_ns"] < cost["overhead_ns"] < 1.1 * cost["off_cpu_ns"], f"it is in the whole: {cost}")
+
+
 def test_not_asked(checks, program):
     profile = measuring.measure(["-l", "four_lines"], program, MS, "mixed")
     checks.equal(profile["off_cpu"], False, "not asked: off_cpu")
+    checks.equal(profile["cost"].get("off_cpu_ns"), None, "not asked: its cost")
     checks.equal(sum(line["blocked_ns"] for line in profile["functions"][0]["lines"]), 0, "not asked: blocked_ns")
 
 
@@ -76,6 +108,7 @@ def main():
         check_four_lines(checks, program, variant)
     test_busy_machine(checks, measuring.built("spender", "gcc-O2"))
     test_many(checks, measuring.built("spender", "gcc-O2"))
+    test_cost(checks, measuring.built("handover", "gcc-O2"))
     test_not_asked(checks, measuring.built("spender", "gcc-O2"))
     checks.finish(100, "times off the CPU")
 

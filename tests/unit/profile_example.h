@@ -94,8 +94,8 @@ static inline struct profile *profile_example(const char *source)
 	ARRAY_APPEND(&p->stacks, (struct profile_stack){.cpu_samples = 2});
 	ARRAY_APPEND(&p->stacks.items[1].frames, 0);
 	ARRAY_APPEND(&p->stacks.items[1].frames, 2);
-	p->cost = (struct profile_cost){8020, 8100000, 650.5, 10200, 900, 60, 700, 80, 0.00405, 4,
-	    1, {.share = 0.02, .stood_ns = 1200000, .slices = 3}};
+	p->cost = (struct profile_cost){8020, 8100000, 100000, 650.5, 10200, 900, 60, 700, 80,
+	    0.00405, 4, 1, {.share = 0.02, .stood_ns = 1200000, .slices = 3}};
 	profile_account(p);
 	return p;
 }

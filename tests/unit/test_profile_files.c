@@ -88,7 +88,8 @@ static void test_json_text(void **state)
 	    "\"timing\": \"shared\"}");
 	check_contains(text, "\"losses\": [{\"cause\": \"depth\", \"count\": 12}, ");
 	check_contains(text,
-	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"per_hit_ns\": "
+	    "\"cost\": {\"hits\": 8020, \"overhead_ns\": 8100000, \"off_cpu_ns\": 100000, "
+	    "\"per_hit_ns\": "
 	    "{\"emulated\": 650.5, \"stepped\": 10200, \"return\": 900}, \"per_hit_error_ns\": "
 	    "{\"emulated\": 60, \"stepped\": 700, \"return\": 80}, \"share_of_cpu\": "
 	    "0.00405, \"bystander_hits\": 4, \"cpu_samples\": 1, \"budget\": {\"share\": "

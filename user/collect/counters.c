@@ -260,6 +260,7 @@ void counters_shards(const struct counters *counters, struct shard_counters *ret
 		for (size_t i = 0; i < LOSS_COUNT; i++)
 			sum.losses[i] += one->losses[i];
 		sum.bystander_hits += one->bystander_hits;
+		sum.off_cpu_ns += one->off_cpu_ns;
 	}
 	*ret_sum = sum;
 }

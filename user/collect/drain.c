@@ -379,6 +379,8 @@ static void drain_cost(
 		cost->hits += hits;
 		cost->overhead_ns += hits * costs_ns(input->costs, class);
 	}
+	cost->off_cpu_ns = counted.off_cpu_ns;
+	cost->overhead_ns += counted.off_cpu_ns;
 	cost->emulated_error_ns = (double)costs_error_ns(input->costs, COST_EMULATED);
 	cost->stepped_error_ns = (double)costs_error_ns(input->costs, COST_STEPPED);
 	cost->return_error_ns = (double)costs_error_ns(input->costs, COST_RETURN);

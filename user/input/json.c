@@ -179,6 +179,7 @@ static int read_cost(struct json_reader *reader, const struct json_place *docume
 	if ((error = json_expect(&member, json_type_object)) ||
 	    (error = json_get_unsigned(&member, "hits", &cost->hits)) ||
 	    (error = json_get_unsigned(&member, "overhead_ns", &cost->overhead_ns)) ||
+	    (error = json_get_unsigned(&member, "off_cpu_ns", &cost->off_cpu_ns)) ||
 	    (error = json_get_real(&member, "share_of_cpu", 0, 1e9, &cost->share_of_cpu)) ||
 	    (error = json_get_unsigned(&member, "bystander_hits", &cost->bystander_hits)) ||
 	    (error = json_get_unsigned(&member, "cpu_samples", &cost->cpu_samples)) ||

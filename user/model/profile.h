@@ -141,7 +141,8 @@ struct profile_budget {
 
 struct profile_cost {
 	uint64_t hits;
-	uint64_t overhead_ns; /* hits times their calibrated cost */
+	uint64_t overhead_ns; /* hits times their calibrated cost, and off_cpu_ns */
+	uint64_t off_cpu_ns;  /* that following the scheduler took */
 	double emulated_ns, stepped_ns,
 	    return_ns; /* a hit's cost on this machine, 0: not measured */
 	double emulated_error_ns, stepped_error_ns,

@@ -160,6 +160,7 @@ static void take_rest(const struct taking *taking)
 		take(&merged->other_losses.items[at].count, told->other_losses.items[at].count);
 	take(&merged->cost.hits, told->cost.hits);
 	take(&merged->cost.overhead_ns, told->cost.overhead_ns);
+	take(&merged->cost.off_cpu_ns, told->cost.off_cpu_ns);
 	take(&merged->cost.bystander_hits, told->cost.bystander_hits);
 	take(&merged->cost.cpu_samples, samples_of(taking, told->cost.cpu_samples));
 	merged->accounting = (struct profile_accounting){0};

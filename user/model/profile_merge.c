@@ -438,6 +438,7 @@ static void merge_cost(const struct merge *merge)
 	}
 	cost->hits = profile_sum(cost->hits, more->hits);
 	cost->overhead_ns = profile_sum(cost->overhead_ns, more->overhead_ns);
+	cost->off_cpu_ns = profile_sum(cost->off_cpu_ns, more->off_cpu_ns);
 	cost->bystander_hits = profile_sum(cost->bystander_hits, more->bystander_hits);
 	cost->cpu_samples = profile_sum(cost->cpu_samples, samples_of(merge, more->cpu_samples));
 	cost->share_of_cpu =

@@ -266,6 +266,8 @@ static void write_cost(struct json_stream *json, const struct profile_cost *cost
 	json_open(json, "cost", '{', JSON_COMPACT);
 	json_unsigned(json, "hits", cost->hits);
 	json_unsigned(json, "overhead_ns", cost->overhead_ns);
+	if (cost->off_cpu_ns)
+		json_unsigned(json, "off_cpu_ns", cost->off_cpu_ns);
 	json_open(json, "per_hit_ns", '{', JSON_COMPACT);
 	json_real(json, "emulated", cost->emulated_ns);
 	json_real(json, "stepped", cost->stepped_ns);

@@ -69,6 +69,9 @@ int notes_list(const struct profile *profile, const struct names *names, uint64_
 		note(&notes,
 		    "probes: %" PRIu64 " hits cost %" PRIu64 " ns; times are corrected for that",
 		    profile->cost.hits, profile->cost.overhead_ns);
+	if (profile->cost.off_cpu_ns)
+		note(&notes, "of that, following the scheduler cost %" PRIu64 " ns",
+		    profile->cost.off_cpu_ns);
 	if (shortened)
 		note(&notes, "%" PRIu64 " names were shortened to %d characters", shortened,
 		    NAME_CHARACTERS_MAX);

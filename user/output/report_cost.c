@@ -28,7 +28,11 @@ static void print_probes(const struct profile *profile, FILE *stream)
 	const char *before = " (";
 	double raw = 0, total = 0;
 
-	fprintf(stream, "Probes: %" PRIu64 " hits cost %s, %.3g%% of one CPU", cost->hits,
+	fprintf(stream, "Probes: %" PRIu64 " hits", cost->hits);
+	if (cost->off_cpu_ns)
+		fprintf(stream, " and following the scheduler (%s)",
+		    report_duration((double)cost->off_cpu_ns, text));
+	fprintf(stream, " cost %s, %.3g%% of one CPU",
 	    report_duration((double)cost->overhead_ns, text), 100 * cost->share_of_cpu);
 	print_price(stream, &before, "emulated", cost->emulated_ns, cost->emulated_error_ns);
 	print_price(stream, &before, "stepped", cost->stepped_ns, cost->stepped_error_ns);

@@ -21,7 +21,7 @@ function showRun(data, main) {
 		['Started', shortened(profile.started)],
 		['Duration', duration(profile.duration_ns)],
 		['Machine', `Linux ${shortened(host.kernel || '?')}, ${host.cpus} CPUs`],
-		['Probes', `${count(cost.hits)} hits cost ${duration(cost.overhead_ns)}, ${percent(cost.share_of_cpu)} of one CPU`],
+		['Probes', `${count(cost.hits)} hits${cost.off_cpu_ns ? ` and following the scheduler (${duration(cost.off_cpu_ns)})` : ''} cost ${duration(cost.overhead_ns)}, ${percent(cost.share_of_cpu)} of one CPU`],
 	];
 	const prices = Object.entries(cost.per_hit_ns).filter(([, ns]) => ns > 0).map(([kind, ns]) => `${kind} ${withError(ns, (cost.per_hit_error_ns || {})[kind])}`);
 	if (prices.length)
