@@ -193,6 +193,43 @@ def check_running(server, program):
     server.call("Reset")
 
 
+def check_made_code(server):
+    """Code that a process makes, and names, while it is sampled, has its name in what is collected next."""
+    spender = Spender(measuring.built("odd_stacks", "gcc-O2").resolve(), 2 * MS, "jit")
+    server.call("Add", specs=[], pids=[spender.pid], cpu_hz=999)
+    spender.go()
+    checks.that(daemon.eventually(lambda: "LazyCompile:*plain file.js:7" in measuring.functions(collect(server))), "code that is named at once")
+    path = pathlib.Path(f"/tmp/perf-{spender.pid}.map")
+    first, size, _ = path.read_bytes().split(b" ", 2)
+    with open(path, "ab") as told:
+        told.write(b"%x %s late\n" % (int(first, 16) + 2 * 4096, size))
+    found = daemon.eventually(lambda: measuring.functions(collect(server)).get("late", {}).get("cpu_samples", 0) > 50)
+    checks.that(found and spender.process.poll() is None, "code that is named later")
+    spender.end()
+    daemon.eventually(lambda: not any(probe["active"] for probe in server.call("List")["probes"]))
+    server.call("Reset")
+
+
+def check_losses(server, program):
+    """What was lost is forgotten with the samples, though sampling goes on."""
+    def cut():
+        return sum(loss["count"] for loss in collect(server)["losses"] if loss["cause"] == "stack_cut")
+    spender, deep = Spender(program, 20 * MS), Spender(measuring.built("odd_stacks", "gcc-O2").resolve(), MS, "deep")
+    server.call("Add", specs=[], pids=[spender.pid], cpu_hz=999)
+    probe = server.call("Add", specs=[], pids=[deep.pid], cpu_hz=999)["probe"]
+    spender.go()
+    deep.run()
+    checks.that(ended(server, probe), "the probe ends with its process")
+    checks.that(cut() > 50, f"{cut()} stacks of a deep recursion were cut")
+    server.call("Reset")
+    checks.that(daemon.eventually(lambda: samples(collect(server)) > 100), "samples come after Reset")
+    checks.equal(cut(), 0, "cut stacks after Reset")
+    spender.process.kill()
+    spender.end()
+    daemon.eventually(lambda: not any(probe["active"] for probe in server.call("List")["probes"]))
+    server.call("Reset")
+
+
 def check_apart(server, program, directory):
     """Two probes sample one process, one of them another too: each has its own, all have each sample once."""
     outputs = [directory / "one.json", directory / "two.json"]
@@ -361,6 +398,8 @@ def main():
             check_image(server, program)
             check_running(server, program)
             check_apart(server, program, directory)
+            check_made_code(server)
+            check_losses(server, program)
             check_reset_running(server, program)
             check_users(server, program)
             check_metrics(server, program)

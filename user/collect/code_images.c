@@ -177,10 +177,29 @@ int code_images_adopt(struct code_images *images)
 
 /* ---- Indexes ---- */
 
+static int64_t size_of(int fd)
+{
+	struct stat status;
+
+	return fd >= 0 && !fstat(fd, &status) ? (int64_t)status.st_size : 0;
+}
+
+void code_images_look_again(struct code_images *images)
+{
+	ARRAY_FOREACH (image, &images->items) {
+		if (!image->is_map || !image->indexed || image->names_size == size_of(image->fd))
+			continue;
+		perf_map_fini(&image->names);
+		image->indexed = false;
+	}
+}
+
 const char *code_image_name(struct code_image *image, uint64_t address)
 {
-	if (!image->indexed && image->is_map)
+	if (!image->indexed && image->is_map) {
+		image->names_size = size_of(image->fd);
 		(void)perf_map_read(image->fd, &image->names);
+	}
 	image->indexed = true;
 	return perf_map_find(&image->names, address);
 }

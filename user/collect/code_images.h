@@ -28,6 +28,7 @@ struct code_image {
 	bool unwound; /* its table was made, if it can be */
 	struct image_index *index;
 	struct perf_map names; /* of a process's code made at run time: no ELF file, but its map */
+	int64_t names_size;    /* of the map when they were read */
 	bool is_map;
 	bool indexed; /* the index was opened, if it can be */
 };
@@ -64,6 +65,9 @@ const struct image_index *code_image_index(struct code_image *image);
 
 /* The name of code in an image that is a map; NULL: none. */
 const char *code_image_name(struct code_image *image, uint64_t address);
+
+/* Has names read again where a process has told of more code since. */
+void code_images_look_again(struct code_images *images);
 
 /* Gives the memory of all indexes back. */
 void code_images_rest(struct code_images *images);

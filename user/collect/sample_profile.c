@@ -17,6 +17,22 @@ struct tally {
 	uint32_t seen; /* number of the stack that was counted last */
 };
 
+/* A stack as the kernel has it: its places, innermost first, stand among all places. */
+struct raw_stack {
+	uint64_t samples;
+	size_t first;
+	uint32_t depth;
+};
+
+/*
+ * What the tables held at one moment: looking places up may take longer than the interval in which
+ * somebody wants to know what came.
+ */
+struct raw_stacks {
+	ARRAY(struct raw_stack) stacks;
+	ARRAY(__u64) places;
+};
+
 struct sampling {
 	struct place_resolver resolver;
 	struct profile *profile;
@@ -103,7 +119,19 @@ static int add_stack(
 	return error;
 }
 
-static int read_stacks(struct sampling *sampling, int map, uint64_t slots)
+static int take_stack(struct raw_stacks *raw, const __u64 *places, uint32_t depth, uint64_t samples)
+{
+	const struct raw_stack stack = {samples, raw->places.count, depth};
+
+	if (ARRAY_RESERVE(&raw->places, depth) || ARRAY_APPEND(&raw->stacks, stack))
+		return -ENOMEM;
+	if (depth)
+		memcpy(&raw->places.items[raw->places.count], places, depth * sizeof(*places));
+	raw->places.count += depth;
+	return 0;
+}
+
+static int take_stacks(struct raw_stacks *raw, int map, uint64_t slots)
 {
 	CLEANUP_FREE struct sampled_stack *stack = malloc(sizeof(*stack));
 	struct sample_key key, *previous = NULL;
@@ -114,12 +142,12 @@ static int read_stacks(struct sampling *sampling, int map, uint64_t slots)
 		if (!(key.slots & slots) || bpf_map_lookup_elem(map, &key, stack) < 0 ||
 		    !stack->samples || stack->depth > STACK_PLACES_MAX)
 			continue;
-		error = add_stack(sampling, stack->places, stack->depth, stack->samples);
+		error = take_stack(raw, stack->places, stack->depth, stack->samples);
 	}
 	return error;
 }
 
-static int read_leaves(struct sampling *sampling, int map, uint64_t slots)
+static int take_leaves(struct raw_stacks *raw, int map, uint64_t slots)
 {
 	struct sample_key key, *previous = NULL;
 	uint64_t samples;
@@ -130,8 +158,24 @@ static int read_leaves(struct sampling *sampling, int map, uint64_t slots)
 
 		previous = &key;
 		if (key.slots & slots && bpf_map_lookup_elem(map, &key, &samples) == 0)
-			error = add_stack(sampling, places, 2, samples);
+			error = take_stack(raw, places, 2, samples);
 	}
+	return error;
+}
+
+static int read_stacks(struct sampling *sampling, const struct sample_profile_input *input)
+{
+	struct raw_stacks raw = {0};
+	int error = take_stacks(&raw, input->stacks, input->slots);
+
+	if (!error)
+		error = take_leaves(&raw, input->leaves, input->slots);
+	ARRAY_FOREACH (stack, &raw.stacks)
+		if (!error)
+			error = add_stack(sampling, raw.places.items + stack->first, stack->depth,
+			    stack->samples);
+	ARRAY_FREE(&raw.stacks);
+	ARRAY_FREE(&raw.places);
 	return error;
 }
 
@@ -256,9 +300,7 @@ int sample_profile(const struct sample_profile_input *input, struct profile *pro
 
 	profile->sampling_period_ns = input->period_ns;
 	if (!error)
-		error = read_stacks(&sampling, input->stacks, input->slots);
-	if (!error)
-		error = read_leaves(&sampling, input->leaves, input->slots);
+		error = read_stacks(&sampling, input);
 	if (!error)
 		error = store_tallies(&sampling);
 	if (!error) {

@@ -139,8 +139,10 @@ int sample_tables_drain(struct sample_tables *tables, uint64_t slots, uint64_t p
 	    .period_ns = period_ns,
 	    .missed = tables->missed,
 	};
-	int error = sample_profile(&input, profile);
+	int error;
 
+	code_images_look_again(&tables->images);
+	error = sample_profile(&input, profile);
 	return error ? failure_set(failure, -error, "cannot read the samples: %s", strerror(-error))
 		     : 0;
 }
@@ -194,12 +196,28 @@ static int reset_table(int map, uint64_t slots)
 	return error;
 }
 
-int sample_tables_reset(struct sample_tables *tables, uint64_t slots, struct failure *failure)
+static int reset_counts(struct sample_tables *tables)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	CLEANUP_FREE uint64_t *none = calloc((size_t)(cpus > 0 ? cpus : 1), sizeof(*none));
+
+	if (!none)
+		return -ENOMEM;
+	for (uint32_t what = 0; what < SAMPLING_COUNTS; what++)
+		(void)bpf_map_update_elem(tables->maps[TABLE_COUNTS], &what, none, BPF_ANY);
+	tables->missed = 0;
+	return 0;
+}
+
+int sample_tables_reset(
+    struct sample_tables *tables, uint64_t slots, bool all, struct failure *failure)
 {
 	int error = reset_table(tables->maps[TABLE_STACKS], slots);
 
 	if (!error)
 		error = reset_table(tables->maps[TABLE_LEAVES], slots);
+	if (!error && all)
+		error = reset_counts(tables);
 	return error ? failure_set(failure, -error, "cannot forget samples: %s", strerror(-error))
 		     : 0;
 }

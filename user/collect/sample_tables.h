@@ -44,7 +44,11 @@ void sample_tables_unpin(const char *pins);
 int sample_tables_drain(struct sample_tables *tables, uint64_t slots, uint64_t period_ns,
     struct profile *profile, struct failure *failure);
 
-/* Forgets the samples of some slots; those of others stay. -ENOMEM. */
-int sample_tables_reset(struct sample_tables *tables, uint64_t slots, struct failure *failure);
+/*
+ * Forgets the samples of some slots; those of others stay. `all`: no others have any, so that what
+ * was lost is forgotten as well. -ENOMEM.
+ */
+int sample_tables_reset(
+    struct sample_tables *tables, uint64_t slots, bool all, struct failure *failure);
 
 #endif

@@ -268,10 +268,11 @@ static int reply_watch(
     const struct watcher *watcher, struct json_stream *json, struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	const uint64_t now_ns = reply_now();
 	int error = drain(watcher->daemon, watcher->user, &profile, failure);
 
 	if (!error)
-		reply_counts(json, watcher->daemon, profile, watcher->lines);
+		reply_counts(json, watcher->daemon, profile, now_ns, watcher->lines);
 	return error;
 }
 

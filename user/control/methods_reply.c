@@ -242,7 +242,7 @@ void reply_status(
 		write_push(json, daemon->push);
 }
 
-static uint64_t now_ns(void)
+uint64_t reply_now(void)
 {
 	struct timespec now;
 
@@ -320,9 +320,9 @@ static void write_counts(struct json_stream *json, const struct profile *profile
 }
 
 void reply_counts(struct json_stream *json, const struct daemon *daemon,
-    const struct profile *profile, bool lines)
+    const struct profile *profile, uint64_t now_ns, bool lines)
 {
-	json_unsigned(json, "now_ns", now_ns());
+	json_unsigned(json, "now_ns", now_ns);
 	json_unsigned(json, "probes", count_active(&daemon->probes));
 	json_unsigned(json, "hits", profile->cost.hits);
 	json_unsigned(json, "overhead_ns", profile->cost.overhead_ns);

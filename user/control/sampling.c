@@ -258,7 +258,8 @@ int sampling_reset(
 	int error = slots & sampling->taken ? open_tables(sampling, failure) : 0;
 
 	if (!error && slots & sampling->taken)
-		error = sample_tables_reset(sampling->tables, slots, failure);
+		error = sample_tables_reset(
+		    sampling->tables, slots, !(sampling->taken & ~slots), failure);
 	if (error)
 		return error;
 	sampling->taken &= ~ended;
