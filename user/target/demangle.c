@@ -11,12 +11,23 @@
 #include "base/strings.h"
 
 #define SYMBOL_MAX 4096 /* longer names are left as they are: libiberty's time can explode */
+#define REFERENCE_DIGITS 11 /* of base 62, that may overflow 64 bits */
 
 struct output {
 	char *text;
 	size_t used, size;
+	bool rust;
 	jmp_buf full;
 };
+
+/* Text of Rust that is not ASCII stands in memory that libiberty frees after having told it. */
+static bool is_borrowed(const struct output *output, const char *text, size_t length)
+{
+	for (size_t i = 0; output->rust && i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return true;
+	return false;
+}
 
 static void output_append(const char *text, size_t length, void *context)
 {
@@ -24,8 +35,12 @@ static void output_append(const char *text, size_t length, void *context)
 
 	/* A few dozen characters can stand for more than there is time to write: leave from within.
 	 */
-	if (output->used + length >= output->size)
+	if (length >= output->size - output->used) {
+		output->used = output->size;
+		if (is_borrowed(output, text, length))
+			return;
 		longjmp(output->full, 1);
+	}
 	if (length)
 		memcpy(output->text + output->used, text, length);
 	output->used += length;
@@ -86,7 +101,7 @@ static bool is_rust(const char *symbol, size_t length)
 }
 
 /* False: it is no name of the language, or too long. */
-static bool write_name(const char *base, enum demangle_form form, bool rust, struct output *output)
+static bool write_name(const char *base, enum demangle_form form, struct output *output)
 {
 	static const int cplus[] = {
 	    [DEMANGLE_NAME] = DMGL_NO_OPTS,
@@ -96,10 +111,43 @@ static bool write_name(const char *base, enum demangle_form form, bool rust, str
 
 	if (setjmp(output->full))
 		return false;
-	if (rust)
+	if (output->rust)
 		return rust_demangle_callback(base,
 		    DMGL_RUST | (form == DEMANGLE_NAME ? 0 : DMGL_VERBOSE), output_append, output);
 	return cplus_demangle_v3_callback(base, cplus[form], output_append, output);
+}
+
+/*
+ * Whether libiberty can end the Rust v0 name `base`. It counts through the lifetimes that a name
+ * binds ("DG<number>_", "FG<number>_"), also where it prints nothing (an impl's own path): 14
+ * characters can stand for centuries. All else ends by itself or by the room for what is printed.
+ * The same characters also stand in identifiers and in crates' hashes, where they mean nothing:
+ * so 'H' is put for the 'G's before numbers of two digits or more. It is as good there, and an
+ * error where a binder or a reference may stand; so what can be read with it binds few lifetimes.
+ */
+static bool ends_in_time(const char *base, struct output *output)
+{
+	char copy[SYMBOL_MAX];
+	bool doubtful = false;
+
+	strcpy(copy, base);
+	for (size_t i = 1; base[i]; i++) {
+		size_t digits = 0;
+
+		if (base[i] != 'G' || (base[i - 1] != 'D' && base[i - 1] != 'F'))
+			continue;
+		while (isalnum((unsigned char)base[i + 1 + digits]))
+			digits++;
+		if (digits < 2 || base[i + 1 + digits] != '_')
+			continue;
+		/* The number of a back reference that overflows could lead elsewhere now: no more. */
+		for (size_t at = i; at-- > 0 && isalnum((unsigned char)base[at]);)
+			if (base[at] == 'B' && i - at + digits >= REFERENCE_DIGITS)
+				copy[at] = 'H';
+		copy[i] = 'H';
+		doubtful = true;
+	}
+	return !doubtful || write_name(copy, DEMANGLE_NAME, output);
 }
 
 bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_t size)
@@ -115,7 +163,11 @@ bool demangle(const char *symbol, enum demangle_form form, char *ret_text, size_
 		return false;
 	memcpy(base, symbol, length);
 	base[length] = '\0';
-	if (!write_name(base, form, is_rust(base, length), &output) || output.used == 0)
+	output.rust = is_rust(base, length);
+	if (symbol[1] == 'R' && !ends_in_time(base, &output))
+		return false;
+	output.used = 0;
+	if (!write_name(base, form, &output) || output.used == 0 || output.used == size)
 		return false;
 	ret_text[output.used] = '\0';
 	return true;
