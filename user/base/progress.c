@@ -46,7 +46,7 @@ void progress_step(void *context, const char *what, size_t done, size_t all)
 		progress->what = what;
 		progress->begun_ns = now;
 	}
-	if (now - progress->begun_ns < QUIET_NS || now - progress->drawn_ns < REDRAW_NS)
+	if (now < progress->begun_ns + QUIET_NS || now < progress->drawn_ns + REDRAW_NS)
 		return;
 	progress->drawn_ns = now;
 	progress->shown = true;
