@@ -13,6 +13,7 @@ import measuring
 LPROFD = str(pathlib.Path(measuring.LPROF).with_name("lprofd"))
 BPFFS = pathlib.Path("/sys/fs/bpf")
 CONTROL = "io.lprof.Control."
+READY = "lprofd: ready\n"  # not the "already" of an error
 
 
 class Refused(Exception):
@@ -69,7 +70,7 @@ class Daemon:
         # Tests that say nothing of budgets want every call
         budget = "" if "budget" in config else "\nbudget = 0\nbudget_total = 0\n"
         (self.directory / "lprofd.conf").write_text("[lprofd]\n" + config + budget)
-        self.port = 20000 + os.getpid() % 20000
+        self.port = measuring.free_port()
         self.process = None
         self.said = ""
 
@@ -85,11 +86,11 @@ class Daemon:
         while time.monotonic() < end:
             log.seek(begun)
             self.said = log.read()
-            if "ready" in self.said or self.process.poll() is not None:
+            if READY in self.said or self.process.poll() is not None:
                 break
             time.sleep(0.02)
         log.close()
-        return "ready" in self.said
+        return READY in self.said
 
     def log(self):
         return (self.directory / "log").read_text()

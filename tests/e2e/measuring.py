@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,6 +76,18 @@ def need_tools(*names):
     for name in names:
         if subprocess.run(["which", name], capture_output=True).returncode:
             skip(f"no {name}")
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody has, below those that the kernel gives to connections."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def scratch():

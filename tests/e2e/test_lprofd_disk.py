@@ -126,7 +126,6 @@ def main():
         full = daemon.Daemon(directory / "a", "snapshot_interval = 1s\n", "a")
         full.state = disk.path / "state"
         bounded = daemon.Daemon(directory / "b", "snapshot_interval = 1s\nsnapshots = 3\n", "b")
-        bounded.port += 1
         try:
             check_full_disk(full, disk, program)
             checks.that(bounded.start(), f"lprofd starts: {bounded.said}")

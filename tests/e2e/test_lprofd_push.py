@@ -33,7 +33,6 @@ class Pushing(daemon.Daemon):
         directory.mkdir()
         url = store.url(path).replace("127.0.0.1", host)
         super().__init__(directory, f"push_url = {url}\n{INTERVAL}{more}", name)
-        self.port += ord(name[0])
         self.store = store
         self.spool = self.state / "push"
 

@@ -45,8 +45,8 @@ def find_prometheus():
 
 
 class Prometheus:
-    def __init__(self, binaries, directory, target, port, *features):
-        self.port = port
+    def __init__(self, binaries, directory, target, *features):
+        self.port = measuring.free_port()
         directory.mkdir()
         (directory / "prometheus.yml").write_text(json.dumps({
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
@@ -54,7 +54,7 @@ class Prometheus:
         with open(directory / "log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [binaries / "prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
-                 f"--web.listen-address=127.0.0.1:{port}", *features], stdout=log, stderr=log, env=measuring.ENVIRONMENT)
+                 f"--web.listen-address=127.0.0.1:{self.port}", *features], stdout=log, stderr=log, env=measuring.ENVIRONMENT)
 
     def ask(self, query):
         url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
@@ -231,9 +231,9 @@ def main():
             checks.that(server.start(), f"lprofd starts: {server.said}")
             server.call("Add", image=str(program), specs=[{"text": name} for name in FUNCTIONS if name != "outer"])
             server.call("Add", image=str(program), specs=[{"text": "outer", "lines": True}], off_cpu=True)
-            text = Prometheus(binaries, directory / "text", server.port, server.port + 1)
+            text = Prometheus(binaries, directory / "text", server.port)
             servers.append(text)
-            native = Prometheus(binaries, directory / "native", server.port, server.port + 2,
+            native = Prometheus(binaries, directory / "native", server.port,
                                 "--enable-feature=native-histograms")
             servers.append(native)
             checks.that(daemon.eventually(text.ready, 60) and daemon.eventually(native.ready, 60), "both scrape lprofd")
