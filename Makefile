@@ -35,8 +35,9 @@ UNIT := $(call tests,$(B),tests/unit/test_*.c tests/bpf/test_*.c)
 SANITIZED := $(call tests,$(B)/san,tests/unit/test_*.c tests/bpf/test_*.c)
 FUZZERS := $(call tests,$(B)/san,tests/fuzz/fuzz_*.c)
 KERNEL := $(call tests,$(B),tests/kernel/test_*.c)
-# Long ones that count, but time nothing
-BESIDE := $(addprefix tests/e2e/test_,kernels.sh known_calls.py lprofd_push.py counts.py source_counts.py)
+# Long ones that count, but time nothing; the longest first
+BESIDE := $(addprefix tests/e2e/test_,torture.sh kernels.sh known_calls.py lprofd_push.py counts.py record.py \
+	source_counts.py lprofd_disk.py lprofd_kills.py)
 E2E := $(filter-out $(BESIDE),$(wildcard tests/e2e/test_*.sh tests/e2e/test_*.py))
 CHECKS := $(sort $(wildcard tests/checks/check-*))
 WORKLOADS := $(foreach v,gcc-O0 gcc-O2 gcc-O3 clang-O0 clang-O2 clang-O3,\
