@@ -71,6 +71,7 @@ class Daemon:
         budget = "" if "budget" in config else "\nbudget = 0\nbudget_total = 0\n"
         (self.directory / "lprofd.conf").write_text("[lprofd]\n" + config + budget)
         self.port = measuring.free_port()
+        self.environment = dict(measuring.ENVIRONMENT)
         self.process = None
         self.said = ""
 
@@ -81,7 +82,7 @@ class Daemon:
     def start(self):
         log = open(self.directory / "log", "a+", encoding="utf-8")
         begun = log.seek(0, os.SEEK_END)
-        self.process = subprocess.Popen([str(word) for word in self.command()], stderr=log, env=measuring.ENVIRONMENT)
+        self.process = subprocess.Popen([str(word) for word in self.command()], stderr=log, env=self.environment)
         end = time.monotonic() + measuring.RUN_SECONDS
         while time.monotonic() < end:
             log.seek(begun)

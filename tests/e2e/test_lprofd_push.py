@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import sys
 import time
@@ -381,6 +382,92 @@ def check_bound(directory, program):
         store.down()
 
 
+def check_dropped_under_way(directory, program):
+    """The profile that is under way is dropped, after one that failed: the next are pushed all the same."""
+    store = profile_store.Store()
+    server = Pushing(directory / "under-way", store, "d", "push_spool_bytes = 2000\n")
+    try:
+        server.begin(program)
+        store.orders += ["reset"] + ["hang"] * 100
+        for _ in range(16):
+            measuring.succeed([program, "leaf"])
+            time.sleep(0.3)
+        checks.that(server.push_status()["dropped"] > 0, "nothing was dropped")
+        store.orders.clear()
+        checks.that(server.settle(), f"what stays is accepted: {server.push_status()}")
+    finally:
+        server.close()
+        store.down()
+
+
+def check_no_descriptors(directory, program):
+    """While files cannot be opened, what waits is not taken for lost."""
+    store = profile_store.Store()
+    store.down()
+    server = Pushing(directory / "descriptors", store, "n")
+    try:
+        server.begin(program)
+        measuring.succeed([program, "leaf"])
+        checks.that(daemon.eventually(lambda: server.push_status()["spooled"] and server.push_status()["failed"]), "a profile waits")
+        server.call("Remove", probes=[str(probe["id"]) for probe in server.call("List")["probes"]])
+        own = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, own[1]))
+        time.sleep(5)  # several attempts
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, own)
+        checks.equal(server.push_status()["dropped"], 0, "dropped for want of descriptors")
+        store.up()
+        checks.that(server.settle(), "is accepted")
+        found = sum_of("want of descriptors", store.accepted, directory)
+        checks.equal(found["calls", "leaf"], LEAF_CALLS, "want of descriptors: calls of leaf")
+    finally:
+        server.close()
+        if store.listener.fileno() >= 0:
+            store.down()
+
+
+SLOW_NAMES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node && !strcmp(node, "store.invalid"))
+		sleep(20);
+	return next(node, service, hints, found);
+}
+"""
+
+
+def check_slow_names(directory, program):
+    """lprofd goes on while the name server does not answer, also when it gives up on it."""
+    store = profile_store.Store()
+    server = Pushing(directory / "names", store, "m", host="store.invalid")
+    source, library = directory / "names.c", directory / "names.so"
+    source.write_text(SLOW_NAMES)
+    measuring.succeed(["gcc", "-shared", "-fPIC", "-o", library, source])
+    server.environment["LD_PRELOAD"] = str(library)
+    try:
+        server.begin(program)
+        measuring.succeed([program, "leaf"])
+        longest, failed, end = 0, 0, time.monotonic() + 60
+        while time.monotonic() < end and failed < 2:
+            begun = time.monotonic()
+            failed = server.push_status()["failed"]
+            longest = max(longest, time.monotonic() - begun)
+            time.sleep(0.05)
+        checks.that("timed out" in server.push_status().get("problem", ""), f"the lookup is given up: {server.push_status()}")
+        checks.that(longest < 5, f"a call took {longest:.1f} s while a name was looked up")
+        checks.equal(server.stop(), 0, "status of the end while a name is looked up")
+    finally:
+        server.close()
+        store.down()
+
+
 def check_disk(directory, program):
     """A full disk: what was counted meanwhile is pushed when there is room."""
     disk = test_lprofd_disk.SmallDisk(directory / "small", "1m")
@@ -466,7 +553,8 @@ def check_configuration(directory):
 def main():
     daemon.need_daemon()
     measuring.need_tools("go", "openssl")
-    parts = [check_good, check_samples, check_misbehaviour, check_restarts, check_bound, check_disk, check_tls]
+    parts = [check_good, check_samples, check_misbehaviour, check_restarts, check_bound, check_dropped_under_way, check_no_descriptors,
+             check_slow_names, check_disk, check_tls]
     wanted = sys.argv[1:]
     with measuring.scratch() as place:
         directory = pathlib.Path(place)
@@ -476,7 +564,7 @@ def main():
                 part(directory, program)
         if not wanted or check_configuration.__name__ in wanted:
             check_configuration(directory)
-    checks.finish(10 if wanted else 250, "pushes")
+    checks.finish(3 if wanted else 250, "pushes")
 
 
 if __name__ == "__main__":

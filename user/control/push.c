@@ -115,9 +115,10 @@ static int commit(struct push *push, struct failure *failure)
 		return error;
 	profile_free(TAKE(push->pending));
 	if (push->sending && !push_spool_has(&push->spool, push->sending)) {
-		push_transfer_cancel(push->transfer); /* it was dropped */
+		push_transfer_cancel(push->transfer); /* it was dropped: on with the next */
 		push_message_fini(&push->message);
 		push->sending = 0;
+		start_timer(push->attempt, 0);
 	}
 	return 0;
 }
@@ -456,6 +457,12 @@ static int read_message(struct push *push, const struct spool_item *item, struct
 	return 0;
 }
 
+/* It may well be read another time. */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 /* Sends the oldest, unless one is under way. */
 static void attempt(struct push *push)
 {
@@ -466,7 +473,7 @@ static void attempt(struct push *push)
 	if (push->sending || !push->spool.items.count)
 		return;
 	error = read_message(push, item, &failure);
-	if (error && error != -ENOMEM) {
+	if (error && !is_shortage(error)) {
 		drop(push, item->number, &failure);
 		start_timer(push->attempt, 0);
 		return;

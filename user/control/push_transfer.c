@@ -268,6 +268,9 @@ int push_transfer_start(struct push_transfer *transfer, const struct push_reques
 	memset(transfer->answer, 0, sizeof(transfer->answer));
 	*transfer->error = '\0';
 	transfer->easy = curl.easy_init();
+	/* Else giving up on a name server waits for it. Older libraries do not know it. */
+	if (transfer->easy)
+		(void)curl.easy_setopt(transfer->easy, CURLOPT_QUICK_EXIT, 1L);
 	if (transfer->easy && add_headers(transfer, request) && set_options(transfer, request) &&
 	    curl.multi_add_handle(transfer->multi, transfer->easy) == CURLM_OK)
 		return 0;
