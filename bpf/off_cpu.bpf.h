@@ -11,7 +11,8 @@
  *
  * What this costs is paid as hits are (account.bpf.h). Most switches are of threads that nobody
  * measures, and reading the clock twice would cost as much as they do: so one run in 64 is timed,
- * drawn at random, and stands for 64. All of a run counts but the kernel's way into it.
+ * drawn at random, and stands for 64. All of a run counts but the kernel's way into it. What nobody
+ * is measured by is told, but paid by no account: it would not end if all probes went.
  *
  * Goroutines are left out: the thread's time off the CPU is not that of what it runs next.
  */
@@ -43,7 +44,7 @@ static __always_inline __u64 off_cpu_draw(void)
 	return bpf_get_prandom_u32() < (1ull << 32) / RUNS_A_TIMED_ONE ? bpf_ktime_get_ns() : 0;
 }
 
-/* Charges a run that was timed to whom it was for; NULL: to all alone. */
+/* Charges a run that was timed to whom it was for; NULL: to nobody. */
 static __always_inline void off_cpu_pay(__u64 begun, const struct thread *thread)
 {
 	struct shard_counters *counters;
@@ -55,7 +56,8 @@ static __always_inline void off_cpu_pay(__u64 begun, const struct thread *thread
 	counters = shard_counters_now();
 	if (counters)
 		count(&counters->off_cpu_ns, spent);
-	account_charge(thread ? thread->account : 0, spent);
+	if (thread)
+		account_charge(thread->account, spent);
 }
 
 /* Others' times are whole: a function that was followed for part of its time would look busy. */
@@ -119,6 +121,7 @@ __noinline int off_cpu_charge_frame(struct thread *thread, struct far_frames *fa
 	 */
 	if (function && function->epoch != frame->epoch)
 		return 0;
+	thread->off.live = 1;
 	if (outermost && !(frame->flags & FRAME_ADOPTED) && function &&
 	    function->flags & FUNCTION_OFF_CPU)
 		off_cpu_add_function(thread, frame->function);
@@ -141,11 +144,20 @@ __noinline int off_cpu_charge_run(struct thread *thread, struct far_frames *far,
 	return 1;
 }
 
+/* Whether the last look found all frames to be of probes before: they come to life no more. */
+static __always_inline bool off_cpu_is_gone(struct thread *thread)
+{
+	const struct stack stack = {.thread = thread};
+	const struct frame *top = frame_top(&stack);
+
+	return thread->off.gone && top && top->entered == thread->off.gone;
+}
+
 /* What an overdrawn account paid for is ended by user space: none of it is gone on with. */
 static __always_inline bool off_cpu_leave(struct thread *thread, bool blocks)
 {
 	if (!settings.gate || !thread->depth || thread->goroutine ||
-	    account_is_shut(thread->account))
+	    account_is_shut(thread->account) || off_cpu_is_gone(thread))
 		return false;
 	thread->off.blocked = thread->off.waiting = 0;
 	thread->off.blocks = blocks;
@@ -169,15 +181,21 @@ static __always_inline void off_cpu_return(struct thread *thread, struct task_st
 {
 	const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(task);
 	struct far_frames *far = far_find(thread);
+	struct stack stack = {.thread = thread};
+	const struct frame *top;
 
 	off_cpu_account(thread, bpf_ktime_get_ns());
 	thread->off.since = 0;
 	if (!settings.gate || thread->epoch != epoch_now(task))
 		return;
 	thread->off.sp = registers->sp;
+	thread->off.live = 0;
 	for (__u32 from = 0; from < FRAMES_MAX; from += FRAMES_RUN)
 		if (!off_cpu_charge_run(thread, far, from))
 			break;
+	stack.far = far;
+	top = frame_top(&stack);
+	thread->off.gone = top && !thread->off.live ? top->entered : 0;
 }
 
 /* Who wakes a task that is not off the CPU wakes nobody. */
@@ -186,11 +204,13 @@ int off_cpu_wakeup(__u64 *context)
 {
 	struct task_struct *task = (struct task_struct *)context[0];
 	__u64 begun = off_cpu_draw();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0), *payer = NULL;
 
-	if (thread && thread->off.since && thread->off.blocks)
+	if (thread && thread->off.since && thread->off.blocks) {
 		off_cpu_account(thread, bpf_ktime_get_ns());
-	off_cpu_pay(begun, thread);
+		payer = thread;
+	}
+	off_cpu_pay(begun, payer);
 	return 0;
 }
 

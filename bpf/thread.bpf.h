@@ -54,6 +54,8 @@ struct thread {
 		__u64 blocked; /* this time, ns */
 		__u64 waiting;
 		__u64 blocks; /* not woken yet */
+		__u64 live;   /* some frame was, when it came back last */
+		__u64 gone;   /* when the top frame was entered, if none was; 0: not known */
 	} off;
 	struct activation active[ACTIVE_SLOTS]; /* direct-mapped by function id */
 	struct frame near[FRAMES_NEAR];

@@ -141,8 +141,8 @@ _Static_assert(sizeof(struct function_stands) == 56, "wire layout");
  * time has paid for all so far, never more than burst_ns before now. Where that lies in the future
  * the account is overdrawn: hits do nothing more until user space, which is woken, has removed the
  * probes. What a thread's hits cost is charged to the account of the site that makes its sum reach
- * ACCOUNT_CHARGE_NS. Account 0 is charged with everything. What following the scheduler takes is
- * charged to the account that paid for the thread's last hit.
+ * ACCOUNT_CHARGE_NS. Account 0 is charged with everything. What following the scheduler takes for a
+ * measured thread is charged to the account that paid for its last hit.
  */
 struct account {
 	__u64 spent_ns;

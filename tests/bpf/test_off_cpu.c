@@ -327,18 +327,45 @@ static void its_cost_is_charged(void **state)
 	assert_int_equal(told_off_cpu_ns(), 3 * each);
 	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
 	assert_int_equal(account_at(0)->spent_ns, 3 * each);
-	switch_threads(1, 1, false, true); /* of nobody who is measured */
+	switch_threads(1, 1, false, true); /* of nobody who is measured: told, but not paid */
 	assert_int_equal(told_off_cpu_ns(), 3 * each + each / 2);
 	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
-	assert_int_equal(account_at(0)->spent_ns, 3 * each + each / 2);
-	account_at(0)->price = 1000 * ACCOUNT_PRICE_ONE;
-	switch_threads(1, 1, false, true);
-	assert_int_equal(native.alarm_count, 0); /* nobody's probes are to go for it */
-	assert_int_equal(account_at(0)->shut, 0);
+	assert_int_equal(account_at(0)->spent_ns, 3 * each);
 	native.tick = 0;
-	account_at(0)->price = 0;
 	thread_switch(0);
 	leave(f, SP);
+}
+
+/* While its probes are away a thread costs no more than those that never were measured. */
+static void away(void **state)
+{
+	struct measured f = function_new(1, FUNCTION_OFF_CPU),
+			g = function_new(2, FUNCTION_OFF_CPU);
+	uint64_t paid;
+
+	(void)state;
+	site_of(f.entry)->account = site_of(g.entry)->account = PART;
+	at(1000000);
+	enter(f, SP);
+	function_find(f.id)->epoch++;
+	block(2000000);
+	go_on(3000000); /* is found to be of a probe before */
+	paid = account_at(PART)->spent_ns;
+	native.tick = 100;
+	block(4000000);
+	wake(5000000);
+	go_on(6000000);
+	native.tick = 0;
+	assert_int_equal(account_at(PART)->spent_ns, paid);
+	assert_int_equal(told_off_cpu_ns(), 3 * 100 * RUNS_A_TIMED_ONE);
+	enter(g, SP - 9000);
+	block(7000000);
+	wake(7000300);
+	at(7000500);
+	world.threads[0].registers.sp = SP - 16000;
+	switch_threads(1, 0, false, true);
+	EXPECT_OFF_FUNCTION(f, 0, 0);
+	EXPECT_OFF_FUNCTION(g, 300, 200);
 }
 
 /* It shuts an account as hits do, and what that paid for is not followed any more. */
@@ -380,6 +407,7 @@ int main(void)
 	    OFF_CPU_TEST(dead_frames),
 	    OFF_CPU_TEST(inlined_lines),
 	    OFF_CPU_TEST(its_cost_is_charged),
+	    OFF_CPU_TEST(away),
 	    OFF_CPU_TEST(its_cost_overdraws),
 	};
 
