@@ -23,9 +23,21 @@
 
 static uint64_t turns_per_us;
 
-/* A line of its own that takes so long; and one that takes no time, so that no call is a jump. */
-#define SPEND(us) \
-	__asm__ volatile(BEGIN "1: dec %0\njnz 1b" : : "r"(turns_per_us * (us)) : "cc", "memory")
+/*
+ * A line of its own that takes so long; and one that takes no time, so that no call is a jump. What
+ * takes time is a chain of multiplications, each of which waits for the one before: a loop of
+ * nothing but `dec` and `jnz` takes one cycle a turn or two, by where it stands and by what ran
+ * before it, a probe's handler for one.
+ */
+#define SPEND(us)                                       \
+	__asm__ volatile(BEGIN "1: imul %%rdx, %%rdx\n" \
+			       "imul %%rdx, %%rdx\n"    \
+			       "imul %%rdx, %%rdx\n"    \
+			       "imul %%rdx, %%rdx\n"    \
+			       "dec %0\njnz 1b"         \
+			 :                              \
+			 : "r"(turns_per_us * (us))     \
+			 : "rdx", "cc", "memory")
 #define LEAVE __asm__ volatile("nop")
 
 #define US 1

@@ -14,7 +14,9 @@
 
 #define ROUNDS         40 /* medians over these */
 #define TURNS          8 /* of the loop in a round: a millisecond, too short to be often interrupted */
-#define TURNS_EMULATED 64 /* of the one that is emulated throughout: some 100 us */
+#define TURNS_EMULATED 64  /* of the one that is emulated throughout: some 100 us */
+#define ROUND_LONGEST  1.5 /* of the middle one: interrupts are shorter, another's turn is longer \
+			    */
 
 /* One round's mean stays, in ns, and those times less what callees took. */
 struct round {
@@ -210,7 +212,38 @@ static double spread_of(double values[ROUNDS])
 	return values[ROUNDS * 3 / 4] - values[ROUNDS / 4];
 }
 
-static void settle(const struct solution *solutions, struct costs *ret_costs)
+/* The mean of those values that are no longer than `most` times their median; sorts them. */
+static double mean_within(double values[ROUNDS], double most)
+{
+	const double longest = most * median_of(values);
+	double sum = 0;
+	size_t count = 0;
+
+	while (count < ROUNDS && values[count] <= longest)
+		sum += values[count++];
+	return count ? sum / (double)count : 0;
+}
+
+/*
+ * How much longer than its median all that was measured took on average. Few hits are interrupted,
+ * so medians know nothing of that, but in a program's sums each interrupt has its place.
+ */
+static double interrupted_share(const struct round *rounds)
+{
+	double totals[ROUNDS] = {0}, stays[ROUNDS], undisturbed = 0, share;
+
+	for (int line = 0; line < CALIBRATION_LINES; line++) {
+		for (size_t i = 0; i < ROUNDS; i++) {
+			stays[i] = rounds[i].self[line] * turns_of(line);
+			totals[i] += stays[i];
+		}
+		undisturbed += median_of(stays);
+	}
+	share = undisturbed > 0 ? mean_within(totals, ROUND_LONGEST) / undisturbed - 1 : 0;
+	return share > 0 ? share : 0;
+}
+
+static void settle(const struct solution *solutions, double interrupted, struct costs *ret_costs)
 {
 	double before[ROUNDS], after[ROUNDS], all[ROUNDS];
 
@@ -220,8 +253,8 @@ static void settle(const struct solution *solutions, struct costs *ret_costs)
 			after[i] = solutions[i].after[class];
 			all[i] = before[i] + after[i];
 		}
-		ret_costs->before_ns[class] = rounded(median_of(before));
-		ret_costs->after_ns[class] = rounded(median_of(after));
+		ret_costs->before_ns[class] = rounded(median_of(before) * (1 + interrupted));
+		ret_costs->after_ns[class] = rounded(median_of(after) * (1 + interrupted));
 		ret_costs->spread_ns[class] = rounded(spread_of(all));
 	}
 }
@@ -278,7 +311,7 @@ static int measure(enum attach_method method, struct costs *ret_costs, struct fa
 		return failure_set(failure, -error, "cannot read counters");
 	for (size_t i = 0; i < ROUNDS; i++)
 		solve(&rounds[i], &solutions[i]);
-	settle(solutions, ret_costs);
+	settle(solutions, interrupted_share(rounds), ret_costs);
 	ret_costs->known = true;
 	return 0;
 }
