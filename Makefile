@@ -123,6 +123,9 @@ check-systemd: deb
 	$(Q)$(MAKE) --no-print-directory $(B)/workloads/gcc-O2/counted && tests/systemd/run $(B)
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-tests $(FUZZERS)
+bench bench-check: bench-tools
+bench-tools:
+	-$(Q)deploy/install-deps build bench
 bench: all
 	$(Q)B=$(B) LPROF=$(B)/lprof tests/bench/run $(CASES)
 bench-check: all
@@ -157,7 +160,7 @@ format:
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all build-tests warnings workloads check check-fast check-kernels check-systemd fuzz bench bench-check soak demo install deb format clean
+.PHONY: all build-tests warnings workloads check check-fast check-kernels check-systemd fuzz bench bench-check bench-tools soak demo install deb format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell test -d $(B) && find $(B) -type f -name '*.d' -not -path '*/sources/*')

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Preloaded into a program, adds a line with the program's name and its CPU and wall seconds, from
-// its start to its exit, to the file $CPU_TIME: the same whatever the program runs under.
+// Preloaded into a program, adds a line with the program's name and its CPU seconds, from its start
+// to its exit, to the file $CPU_TIME: the same whatever the program runs under.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
-static double began, began_wall;
+static double began;
 
 static double cpu_seconds(void)
 {
@@ -18,18 +17,9 @@ static double cpu_seconds(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static double wall_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 __attribute__((constructor)) static void begin(void)
 {
 	began = cpu_seconds();
-	began_wall = wall_seconds();
 }
 
 __attribute__((destructor)) static void end(void)
@@ -39,7 +29,6 @@ __attribute__((destructor)) static void end(void)
 
 	if (!file)
 		return;
-	fprintf(file, "%s %.6f %.6f\n", program_invocation_short_name, cpu_seconds() - began,
-	    wall_seconds() - began_wall);
+	fprintf(file, "%s %.6f\n", program_invocation_short_name, cpu_seconds() - began);
 	fclose(file);
 }

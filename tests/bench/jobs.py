@@ -21,7 +21,8 @@ import measuring
 
 TURN_SECONDS = 0.4
 MANY = 100
-ONCE = ("callgrind",)  # so much slower that once is enough
+PEER_ROUNDS = 3  # at most
+PRICED_ROUNDS = 9  # what is compared with a price: a tenth of a noisy time
 PRICE_FACTOR = 1.5
 PRICED_SECONDS = 20  # longer than a price takes
 
@@ -71,57 +72,57 @@ JOBS = (
 )
 
 
+def processor_seconds(pid):
+    """Of all threads of a process that runs."""
+    stats = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(path.read_text().split()[0]) for path in stats) / 1e9
+
+
 def run_units(prefix, job, program, units):
-    """CPU seconds of a unit, and the share of a CPU that the program had."""
+    """CPU seconds of a unit."""
     with measuring.scratch() as directory:
         times = pathlib.Path(directory) / "times"
         environment = {**peers.ENVIRONMENT, "LD_PRELOAD": str(programs.preload("cpu_time")), "CPU_TIME": str(times)}
         measuring.succeed([*prefix, *job.command(program, units)], env=environment, text=False, cwd=directory)
-        (_, seconds, wall), = (line.split() for line in times.read_text().splitlines() if line.startswith(program.name + " "))
-    return float(seconds) / units, float(seconds) / float(wall)
+        (_, seconds), = (line.split() for line in times.read_text().splitlines() if line.startswith(program.name + " "))
+    return float(seconds) / units
 
 
 class Side:
     """One way of running a job; how many units it does in a turn is found by the first."""
 
-    def __init__(self, job, prefix=None, standing=None, program=None):
-        self.job, self.program, self.units = job, program or job.program(), None
+    def __init__(self, job, prefix=None, standing=None, flags=(), rounds=PEER_ROUNDS):
+        self.job, self.program, self.units, self.rounds = job, job.program(*flags), None, rounds
         self.prefix, self.standing = prefix or (lambda directory: []), standing or contextlib.nullcontext
-        self.seconds, self.busy = [], []
+        self.seconds = []
 
     def turn(self):
         with measuring.scratch() as directory, self.standing():
             if not self.units:
-                first, _ = run_units(self.prefix(directory), self.job, self.program, 1)
+                first = run_units(self.prefix(directory), self.job, self.program, 1)
                 self.units = max(1, min(1000, int(TURN_SECONDS / max(first, 1e-4))))
-            seconds, busy = run_units(self.prefix(directory), self.job, self.program, self.units)
-        self.seconds.append(seconds)
-        self.busy.append(busy)
+            self.seconds.append(run_units(self.prefix(directory), self.job, self.program, self.units))
 
 
-def under_lprof(kind, names):
+def under_lprof(kind, names, *options):
     specs = [word for name in names for word in (kind, name)]
-    return lambda directory: [measuring.LPROF, "run", *specs, "-o", f"{directory}/x.json", "--"]
+    return lambda directory: [measuring.LPROF, "run", *specs, *options, "-o", f"{directory}/x.json", "--"]
 
 
 def sides_of(job, functions):
-    """By (case, tool)."""
-    sides = {
-        ("one function", "lprof"): Side(job, under_lprof("-f", [job.hot])),
-        (f"{len(functions)} functions", "lprof"): Side(job, under_lprof("-f", functions)),
-        ("lines of one function", "lprof"): Side(job, under_lprof("-l", [job.lined])),
+    """By (case, tool). Once must do for what is slow: a program under callgrind, 25 s of bpftrace letting go of many probes."""
+    return {
+        ("one function", "lprof"): Side(job, under_lprof("-f", [job.hot]), rounds=PRICED_ROUNDS),
+        (f"{len(functions)} functions", "lprof"): Side(job, under_lprof("-f", functions), rounds=PRICED_ROUNDS),
+        ("lines of one function", "lprof"): Side(job, under_lprof("-l", [job.lined]), rounds=PRICED_ROUNDS),
         ("one function", "bpftrace"): Side(job, standing=lambda: peers.bpftrace(job.program(), [job.hot])),
         ("one function", "funclatency"): Side(job, standing=lambda: peers.funclatency(job.program(), [job.hot])),
-        (f"{len(functions)} functions", "bpftrace"): Side(job, standing=lambda: peers.bpftrace(job.program(), functions)),
+        (f"{len(functions)} functions", "bpftrace"): Side(job, standing=lambda: peers.bpftrace(job.program(), functions), rounds=1),
         ("samples", "lprof"): Side(job, under_lprof("", [])),
         ("samples", "perf record"): Side(job, peers.perf),
-        ("every instruction", "callgrind"): Side(job, peers.callgrind),
+        ("every instruction", "callgrind"): Side(job, peers.callgrind, rounds=1),
+        ("one function", "uftrace"): Side(job, lambda directory: peers.uftrace(directory, job.hot), flags=["-pg"]),
     }
-    if not peers.missing("uftrace"):
-        sides["one function", "uftrace"] = Side(job, lambda directory: peers.uftrace(directory, job.hot), program=job.program("-pg"))
-    binaries = {"perf record": "perf", "callgrind": "valgrind"}
-    return {(case, tool): side for (case, tool), side in sides.items()
-            if tool == "lprof" or not peers.missing(binaries.get(tool, tool))}
 
 
 def foretold_share(pid, kind, names):
@@ -130,21 +131,23 @@ def foretold_share(pid, kind, names):
 
 
 def job_price(job, kind, names):
-    """While the job goes on and on."""
-    units = int(PRICED_SECONDS / run_units([], job, job.program(), 20)[0])
+    """While the job goes on and on: the share of a CPU that is foretold, and that which the job has."""
+    units = int(PRICED_SECONDS / run_units([], job, job.program(), 20))
     command = [str(word) for word in job.command(job.program(), units)]
     target = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=measuring.ENVIRONMENT)
     try:
         time.sleep(0.2)
-        return foretold_share(target.pid, kind, names)
+        began, used = time.monotonic(), processor_seconds(target.pid)
+        foretold = foretold_share(target.pid, kind, names)
+        return foretold, (processor_seconds(target.pid) - used) / (time.monotonic() - began)
     finally:
         target.kill()
         target.wait()
 
 
 def bench_price(results, title, foretold, slower, busy):
-    """Beside the share of a CPU that probes took in fact: of what the program had of one."""
-    cost = (1 - 1 / statistics.median(slower)) * statistics.median(busy)
+    """Beside the share of a CPU that probes took in fact: of what the program had of one, `busy`."""
+    cost = (1 - 1 / statistics.median(slower)) * busy
     factor = foretold / cost
     kept = 1 / PRICE_FACTOR <= factor <= PRICE_FACTOR
     results.row(f"{title}: share of a CPU, foretold / cost", f"{100 * foretold:.1f}% / {100 * cost:.1f}%", f"within {PRICE_FACTOR}", kept)
@@ -152,11 +155,11 @@ def bench_price(results, title, foretold, slower, busy):
 
 def bench_job(results, job, rounds):
     functions = job.some_functions()
-    plain, sides = Side(job), sides_of(job, functions)
+    plain, sides = Side(job), peers.with_tools(results, job.name, sides_of(job, functions))
     slower = {key: [] for key in sides}
     for _ in range(rounds):
         for key, side in sides.items():
-            if key[1] in ONCE and slower[key]:
+            if len(slower[key]) >= side.rounds:
                 continue
             plain.turn()
             side.turn()
@@ -168,12 +171,12 @@ def bench_job(results, job, rounds):
     for (case, tool), factors in slower.items():
         if tool == "lprof":
             results.ratio(f"{job.name}, {case}: lprof / plain", factors)
-        elif (case, "lprof") in slower and tool != "uftrace":
+        elif (case, "lprof") in slower and tool != "uftrace" and len(factors) > 1:
             results.ratio(f"{job.name}, {case}: lprof / {tool}", [ours / theirs for ours, theirs in zip(slower[case, "lprof"], factors)])
     measured = {"one function": ("-f", [job.hot]), f"{len(functions)} functions": ("-f", functions), "lines of one function": ("-l", [job.lined])}
     for case, (kind, names) in measured.items():
-        foretold = job_price(job, kind, names)
-        bench_price(results, f"{job.name}, {case}", foretold, slower[case, "lprof"], sides[case, "lprof"].busy)
+        foretold, busy = job_price(job, kind, names)
+        bench_price(results, f"{job.name}, {case}", foretold, slower[case, "lprof"], busy)
 
 
 def bench(results, rounds):
@@ -182,4 +185,4 @@ def bench(results, rounds):
                     "with -pg, and that is part of its cost. The price is `lprof plan --price` on the running program: the share of a CPU "
                     "that probes take.")
     for job in JOBS:
-        bench_job(results, job, max(1, rounds // 2 + 1))
+        bench_job(results, job, rounds)

@@ -24,9 +24,21 @@ TIMED_BY_BPFTRACE = "uprobe:{0}:{1} {{ @begun{2}[tid] = nsecs; }} " \
     "uretprobe:{0}:{1} /@begun{2}[tid]/ {{ @{1} = {3}(nsecs - @begun{2}[tid]); delete(@begun{2}[tid]); }}"
 
 
+BINARIES = {"perf record": "perf", "callgrind": "valgrind"}
+
+
 def missing(tool):
-    """Why a tool cannot be measured; None if it can."""
-    return None if shutil.which(tool, path=PATH) else f"no {tool}"
+    """Why a tool, or lprof, cannot be measured; None if it can."""
+    binary = BINARIES.get(tool, tool)
+    return None if tool == "lprof" or shutil.which(binary, path=PATH) else f"no {binary}: deploy/install-deps bench"
+
+
+def with_tools(results, title, sides):
+    """Those of the sides by (case, tool) whose tool is here; the others are named."""
+    for case, tool in sides:
+        if missing(tool):
+            results.left_out(f"{title}, {case}: {tool}", missing(tool))
+    return {key: side for key, side in sides.items() if not missing(key[1])}
 
 
 class Watching:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import socket
 import statistics
@@ -32,12 +31,6 @@ def build():
         measuring.succeed(["make", "-C", into / "src", "-j", programs.JOBS, "redis-server", "redis-benchmark", "MALLOC=libc",
                            "USE_SYSTEMD=no", "OPT=-O2 -g"], timeout=1200)
     return into / "src"
-
-
-def processor_seconds(pid):
-    """Of all threads of a process that runs."""
-    stats = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(path.read_text().split()[0]) for path in stats) / 1e9
 
 
 class Server:
@@ -72,9 +65,9 @@ class Server:
     def benchmark(self):
         """Requests a second, the 99th percentile of latency in ms, CPU seconds of the server for a request, and the share
         of a CPU that it had."""
-        used, began = processor_seconds(self.pid), time.monotonic()
+        used, began = jobs.processor_seconds(self.pid), time.monotonic()
         printed, _ = self.load("-n", REQUESTS, "--csv").communicate(timeout=measuring.RUN_SECONDS)
-        used, seconds = processor_seconds(self.pid) - used, time.monotonic() - began
+        used, seconds = jobs.processor_seconds(self.pid) - used, time.monotonic() - began
         fields = printed.strip().split("\n")[-1].replace('"', "").split(",")
         return float(fields[1]), float(fields[6]), used / REQUESTS, used / seconds
 
@@ -87,21 +80,20 @@ class Server:
 def sides_of():
     """By (case, tool): a prefix, and what stands by meanwhile."""
     program, idle = build() / "redis-server", contextlib.nullcontext
-    sides = {
-        ("", "plain"): (lambda _: [], idle),
+    return {
         ("one function", "lprof"): (jobs.under_lprof("-f", [HOT]), idle),
+        ("one function, --exit=return", "lprof"): (jobs.under_lprof("-f", [HOT], "--exit=return"), idle),
         ("lines of one function", "lprof"): (jobs.under_lprof("-l", [HOT]), idle),
         ("samples", "lprof"): (jobs.under_lprof("", []), idle),
         ("one function", "bpftrace"): (lambda _: [], lambda: peers.bpftrace(program, [HOT])),
         ("one function", "funclatency"): (lambda _: [], lambda: peers.funclatency(program, [HOT])),
         ("samples", "perf record"): (peers.perf, idle),
     }
-    return {key: side for key, side in sides.items()
-            if key[1] in ("plain", "lprof") or not peers.missing(key[1].split()[0])}
 
 
 def bench_tools(results, rounds):
-    sides = sides_of()
+    plain_side = {("", "plain"): (lambda _: [], contextlib.nullcontext)}
+    sides = plain_side | peers.with_tools(results, "redis-server", sides_of())
     found = {key: [] for key in sides}
     for _ in range(rounds):
         for key, (prefix, standing) in sides.items():
@@ -138,7 +130,7 @@ def bench_prices(results, slower, busy):
             load.kill()
             load.wait()
             server.close()
-        jobs.bench_price(results, f"redis-server, {case}", foretold, slower[case, "lprof"], busy[case, "lprof"])
+        jobs.bench_price(results, f"redis-server, {case}", foretold, slower[case, "lprof"], statistics.median(busy[case, "lprof"]))
 
 
 # ---- lprofd with a budget ----
