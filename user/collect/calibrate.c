@@ -15,8 +15,7 @@
 #define ROUNDS         40 /* medians over these */
 #define TURNS          8 /* of the loop in a round: a millisecond, too short to be often interrupted */
 #define TURNS_EMULATED 64  /* of the one that is emulated throughout: some 100 us */
-#define ROUND_LONGEST  1.5 /* of the middle one: interrupts are shorter, another's turn is longer \
-			    */
+#define ROUND_LONGEST  1.5 /* of the middle one: another's turn is longer, an interrupt is not */
 
 /* One round's mean stays, in ns, and those times less what callees took. */
 struct round {

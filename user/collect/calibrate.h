@@ -19,8 +19,8 @@
  * all `after`s cancels. It is split in halves.
  *
  * Stays are taken by their medians, which a neighbour's turn on the CPU does not move. But the
- * timer's interrupts fall into hits as they do into all time, by 1 to 3% on a virtual machine: by so
- * much as all stays together took longer than their medians, costs are raised.
+ * timer's interrupts fall into hits as they do into all time, by 1 to 3% on a virtual machine.
+ * Costs are raised by as much as all stays together took longer than their medians.
  */
 #ifndef LPROF_COLLECT_CALIBRATE_H
 #define LPROF_COLLECT_CALIBRATE_H
