@@ -124,6 +124,26 @@ def check_flood(server):
     greedy.close()
 
 
+def check_no_descriptors(server):
+    """A client that comes while no descriptor is left is served later, and costs nothing meanwhile."""
+    own = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, own[1]))
+    connection = server.connect()
+    connection.send("Status")
+    begun = cpu_seconds_of(server)
+    time.sleep(2)
+    spent = cpu_seconds_of(server) - begun
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, own)
+    checks.that(spent < 0.5, f"{spent} s of CPU time in 2 s without a descriptor")
+    checks.equal(connection.receive()["parameters"]["probes"], 1, "what was asked without a descriptor")
+    connection.close()
+
+
+def cpu_seconds_of(server):
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_of(server):
     text = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
     return int([line.split()[1] for line in text.splitlines() if line.startswith("VmRSS")][0])
@@ -176,6 +196,7 @@ def main():
             before = memory_of(server)
             check_crowd(server)
             check_flood(server)
+            check_no_descriptors(server)
             checks.that(memory_of(server) < before + 20000, f"memory grew from {before} to {memory_of(server)} KiB")
             check_damaged_state(server, program)
             checks.equal(server.stop(), 0, "status after SIGTERM")

@@ -16,6 +16,7 @@
 #define STALLED_US  (30 * 1000000ull)
 #define SECOND_US   1000000ull
 #define GROUPS_MAX  1024
+#define NO_ROOM_US  100000u /* before it is looked again whether a client can be taken */
 
 struct server_client {
 	struct server *server;
@@ -35,7 +36,7 @@ struct server_client {
 
 struct server {
 	struct server_options options;
-	sd_event_source *io;
+	sd_event_source *io, *later;
 	ARRAY(struct server_client *) clients;
 };
 
@@ -320,6 +321,24 @@ static void refuse(int fd)
 	close(fd);
 }
 
+static int server_go_on(sd_event_source *source, uint64_t now, void *context)
+{
+	const struct server *server = context;
+
+	(void)source;
+	(void)now;
+	return sd_event_source_set_enabled(server->io, SD_EVENT_ON);
+}
+
+/* Who waits at the socket would wake us again and again. */
+static void server_rest(struct server *server)
+{
+	if (sd_event_source_set_time_relative(server->later, NO_ROOM_US) < 0 ||
+	    sd_event_source_set_enabled(server->later, SD_EVENT_ONESHOT) < 0)
+		return;
+	sd_event_source_set_enabled(server->io, SD_EVENT_OFF);
+}
+
 static int server_io(sd_event_source *source, int listening, uint32_t events, void *context)
 {
 	struct server *server = context;
@@ -329,8 +348,10 @@ static int server_io(sd_event_source *source, int listening, uint32_t events, vo
 
 	(void)source;
 	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		server_rest(server);
 	if (fd < 0)
-		return 0; /* the client is gone, or no descriptor is left: it is tried again */
+		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		close(fd);
 	else if (!has_room(server, peer.uid))
@@ -355,6 +376,11 @@ int server_open(
 	server->options = *options;
 	error = sd_event_add_io(
 	    options->event, &server->io, options->socket, EPOLLIN, server_io, server);
+	if (error >= 0)
+		error = sd_event_add_time_relative(
+		    options->event, &server->later, CLOCK_MONOTONIC, 0, 1, server_go_on, server);
+	if (error >= 0)
+		error = sd_event_source_set_enabled(server->later, SD_EVENT_OFF);
 	if (error < 0) {
 		server_free(server);
 		return failure_set(
@@ -369,6 +395,7 @@ void server_free(struct server *server)
 	if (!server)
 		return;
 	sd_event_source_disable_unref(server->io);
+	sd_event_source_disable_unref(server->later);
 	while (server->clients.count) {
 		client_flush(server->clients.items[0]);
 		client_drop(server->clients.items[0]);
