@@ -53,7 +53,7 @@ static void work_long(struct progress *progress)
 	progress_step(progress, "Indexing", 1, 10);
 	progress->begun_ns -= LONG_AGO_NS;
 	progress_step(progress, "Indexing", 2, 10);
-	progress->drawn_ns += LONG_AGO_NS; /* however slow this is */
+	progress->drawn_ns += LONG_AGO_NS;          /* however slow this is */
 	progress_step(progress, "Indexing", 3, 10); /* too soon to be drawn again */
 	progress_end(progress);
 }

@@ -202,7 +202,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_grammar),
 	    cmocka_unit_test(test_malformed),
-	    cmocka_unit_test(test_demangling), cmocka_unit_test(test_rust_names_end),
+	    cmocka_unit_test(test_demangling),
+	    cmocka_unit_test(test_rust_names_end),
 	    cmocka_unit_test(test_clone_suffixes),
 	    cmocka_unit_test(test_arguments_are_dropped),
 	    cmocka_unit_test(test_suggestions),

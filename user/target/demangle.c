@@ -10,8 +10,8 @@
 
 #include "base/strings.h"
 
-#define SYMBOL_MAX 4096 /* longer names are left as they are: libiberty's time can explode */
-#define REFERENCE_DIGITS 11 /* of base 62, that may overflow 64 bits */
+#define SYMBOL_MAX       4096 /* longer names are left as they are: libiberty's time can explode */
+#define REFERENCE_DIGITS 11   /* of base 62, that may overflow 64 bits */
 
 struct output {
 	char *text;
@@ -140,7 +140,8 @@ static bool ends_in_time(const char *base, struct output *output)
 			digits++;
 		if (digits < 2 || base[i + 1 + digits] != '_')
 			continue;
-		/* The number of a back reference that overflows could lead elsewhere now: no more. */
+		/* The number of a back reference that overflows could lead elsewhere now: no more.
+		 */
 		for (size_t at = i; at-- > 0 && isalnum((unsigned char)base[at]);)
 			if (base[at] == 'B' && i - at + digits >= REFERENCE_DIGITS)
 				copy[at] = 'H';
