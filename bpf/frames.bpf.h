@@ -477,7 +477,8 @@ enum call_end {
 /* A timed call's end; `cost` is what the probes took meanwhile, or NOT_OUTERMOST. */
 #define NOT_OUTERMOST (-1ll)
 
-__noinline int count_end(__u64 edge_key, enum call_end end, __s64 total, __s64 self, __s64 cost)
+static __always_inline void count_end(
+    __u64 edge_key, enum call_end end, __s64 total, __s64 self, __s64 cost)
 {
 	__u32 function = EDGE_CALLEE(edge_key);
 	struct function_counters *counters = function_counters_now(function);
@@ -485,7 +486,7 @@ __noinline int count_end(__u64 edge_key, enum call_end end, __s64 total, __s64 s
 	__s64 total_counted = total;
 
 	if (!counters)
-		return 0;
+		return;
 	if (!edge) {
 		count_loss(LOSS_EDGES);
 		edge = &counters->unplaced;
@@ -506,7 +507,6 @@ __noinline int count_end(__u64 edge_key, enum call_end end, __s64 total, __s64 s
 		count_duration(counters, function, total);
 	else if (end == CALL_UNWOUND)
 		count(&counters->unwound, 1);
-	return 0;
 }
 
 static __always_inline void count_timed_end(const struct thread *thread, const struct frame *frame,
@@ -551,16 +551,16 @@ static __always_inline bool frame_is_stale(const struct frame *frame)
 	return site && site->scope == SCOPE_CLOSED;
 }
 
-/* Takes the top frame off; `until` is when it ended (ignored where it must be its last sign). */
-__noinline int stack_pop(
-    struct thread *thread, struct far_frames *far, __u64 until, enum pop_reason reason)
+/*
+ * Takes off `frame`, the top one; `until` is when it ended (ignored where it must be its last
+ * sign). Inlined where most calls end, which spares each of them two calls.
+ */
+static __always_inline void frame_pop(
+    const struct stack *stack, struct frame *frame, __u64 until, enum pop_reason reason)
 {
-	const struct stack stack = {.thread = thread, .far = far};
-	struct frame *frame, *parent;
+	struct thread *thread = stack->thread;
+	struct frame *parent;
 
-	frame = thread ? frame_top(&stack) : NULL;
-	if (!frame)
-		return 0;
 	if (frame->flags & FRAME_RETURNS)
 		thread->returns--;
 	if (!(frame->flags & FRAME_UNTIMED)) {
@@ -572,8 +572,8 @@ __noinline int stack_pop(
 	}
 	thread->depth--;
 	if (frame->flags & FRAME_UNTIMED)
-		return 0;
-	parent = frame_top(&stack);
+		return;
+	parent = frame_top(stack);
 	if (frame->function != NO_FUNCTION)
 		activation_release(thread, frame->function, frame->flags & FRAME_CLAIMED);
 	if (parent && frame->flags & FRAME_INLINED)
@@ -582,6 +582,17 @@ __noinline int stack_pop(
 		count_timed_end(thread, frame, parent, until, reason);
 	else if (parent)
 		parent->children += until - frame->entered;
+}
+
+/* Takes the top frame off, if there is one. */
+__noinline int stack_pop(
+    struct thread *thread, struct far_frames *far, __u64 until, enum pop_reason reason)
+{
+	const struct stack stack = {.thread = thread, .far = far};
+	struct frame *frame = thread ? frame_top(&stack) : NULL;
+
+	if (frame)
+		frame_pop(&stack, frame, until, reason);
 	return 0;
 }
 

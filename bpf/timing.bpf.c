@@ -458,7 +458,7 @@ __noinline int play_entry(struct thread *thread, const struct site *site, __u32 
 __noinline int play_exit(struct thread *thread, const struct site *site, __u32 id)
 {
 	struct hit found, *hit = &found;
-	const struct frame *top;
+	struct frame *top;
 	int counted = 0;
 
 	if (!hit_init(hit, thread, site, id))
@@ -472,7 +472,7 @@ __noinline int play_exit(struct thread *thread, const struct site *site, __u32 i
 	}
 	if (top && top->sp == hit->stack.thread->sp && top->function == hit->site->function) {
 		counted = !!(top->flags & FRAME_COUNTS_RETURN);
-		stack_pop(thread, hit->stack.far, hit->stack.thread->now, POP_EXIT);
+		frame_pop(&hit->stack, top, hit->stack.thread->now, POP_EXIT);
 		thread->ended = hit->stack.thread->sp;
 	} else if (!top && !(hit->site->roles & SITE_PART) &&
 		   thread->ended != hit->stack.thread->sp) {
