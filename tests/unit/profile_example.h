@@ -73,6 +73,12 @@ static inline struct profile *profile_example(const char *source)
 	f->budget_state = PROFILE_BUDGET_LINES_SLICED;
 	f->calls_stand = (struct profile_stand){900000000, 100000000};
 	f->lines_stand = (struct profile_stand){40000000, 960000000};
+	f->in_all = (struct profile_estimate){23, 2, 6600000, 700000};
+	ARRAY_APPEND(&f->lines, (struct profile_line){.file = text(p, "/src/more.h"),
+				    .line = 13,
+				    .hits = 2,
+				    .sites = 1,
+				    .in_all = {50, 9, 0, 0}});
 	f->accounting = (struct profile_accounting){20, 1, 1, 0, 18, 0};
 
 	ARRAY_APPEND(&p->omissions,

@@ -42,6 +42,29 @@ static void test_merge_doubles(void **state)
 	assert_int_equal(function->lines.items[1].hits, 8000);
 	assert_int_equal(function->lines.items[1].error_ns, 320000);
 	assert_true(sum->functions.items[1].rate == 0.1);
+	function = &sum->functions.items[1];
+	assert_int_equal(function->in_all.count, 46);
+	assert_int_equal(function->in_all.count_error, 3); /* of independent slices */
+	assert_int_equal(function->in_all.total_error_ns, 1400000);
+	assert_int_equal(function->lines.items[0].in_all.count, 100);
+	assert_int_equal(function->lines.items[0].in_all.count_error, 13);
+}
+
+/* What always stood is no estimate, and what is added to it makes it one. */
+static void test_merge_estimates(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *sum = profile_example("/a.c");
+	CLEANUP(profile_free_p) struct profile *more = profile_example("/a.c");
+	struct profile_function *stood = &sum->functions.items[1];
+
+	(void)state;
+	stood->calls_stand = stood->lines_stand = (struct profile_stand){0};
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(stood->in_all.count, 20 + 23);
+	assert_int_equal(stood->in_all.count_error, 2);
+	assert_int_equal(stood->in_all.total_ns, 6000000 + 6600000);
+	assert_int_equal(stood->lines.items[0].in_all.count, 2 + 50);
+	assert_int_equal(stood->lines.items[0].in_all.count_error, 9);
 }
 
 /* Equal stacks are one; other frames and images find their place. */
@@ -276,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_merge_doubles),
+	    cmocka_unit_test(test_merge_estimates),
 	    cmocka_unit_test(test_merge_stacks),
 	    cmocka_unit_test(test_merge_periods),
 	    cmocka_unit_test(test_merge_maps_callers),

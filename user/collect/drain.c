@@ -293,9 +293,11 @@ static void even_out_lines(const struct drained_part *drained, struct profile *p
  * Where lines were measured a function's times are their sums, so that tables add up. Not if its
  * lines were away while its calls were not.
  */
-static void sum_lines(struct profile *profile)
+static void sum_lines(const struct drained_part *drained, struct profile *profile)
 {
-	ARRAY_FOREACH (function, &profile->functions) {
+	for (size_t at = drained->first_function; at < profile->functions.count; at++) {
+		struct profile_function *function = &profile->functions.items[at];
+
 		if (!function->lines_measured ||
 		    function->lines_stand.away_ns != function->calls_stand.away_ns)
 			continue;
@@ -442,6 +444,83 @@ static int drain_tables(const struct drain_input *input, struct drained *drained
 	return error ? error : uncertainty_find(&wanted, &drained->uncertainty);
 }
 
+/* Not negative, and what a file can say. */
+static uint64_t whole(double amount)
+{
+	return amount > 0 ? (uint64_t)fmin(ceil(amount), 0x1p62) : 0;
+}
+
+/* `times`: the part of the gaps' time that is left by the correction. */
+static struct profile_estimate estimate_in_all(
+    uint64_t count, int64_t total_ns, uint64_t error_ns, const struct estimate *gaps, double times)
+{
+	const double more = count ? gaps->count / (double)count : 0;
+
+	return (struct profile_estimate){
+	    .count = profile_sum(count, whole(gaps->count)),
+	    .count_error = whole(gaps->count_error),
+	    .total_ns = profile_sum_ns(total_ns, (int64_t)whole(times * gaps->time_ns)),
+	    .total_error_ns = whole((double)error_ns * (1 + more) + times * gaps->time_error_ns),
+	};
+}
+
+static void set_estimates(const struct drained_part *drained, const struct estimates_told *told,
+    uint32_t *lines, struct profile_function *functions)
+{
+	const struct plan *plan = drained->plan;
+
+	for (size_t at = 0; at < plan->functions.count; at++) {
+		struct profile_function *function = &functions[at];
+		const double raw_ns = (double)function->raw_total_ns;
+
+		function->in_all =
+		    estimate_in_all(function->calls, function->total_ns, function->error_ns,
+			&told->functions[at], raw_ns > 0 ? (double)function->total_ns / raw_ns : 0);
+	}
+	for (size_t at = 0; at < plan->lines.count; at++) { /* in the plan's order, still */
+		const uint32_t owner = plan->lines.items[at].function;
+		struct profile_line *line = &functions[owner].lines.items[lines[owner]++];
+
+		line->in_all = estimate_in_all(
+		    line->hits, line->total_ns, line->error_ns, &told->lines[at], 1);
+	}
+}
+
+/* What the hits' cost may be off, as a share. */
+static double cost_error(const struct drained_part *drained)
+{
+	const struct costs *costs = drained->input->costs;
+	double sum = 0, error = 0;
+
+	for (int class = 0; class < COST_CLASSES; class ++) {
+		const double hits = (double)drained->all->sums.hits[class];
+
+		sum += hits * (double)costs_ns(costs, class);
+		error += hits * (double)costs_error_ns(costs, class);
+	}
+	return sum > 0 ? error / sum : 0;
+}
+
+static int drain_estimates(const struct drained_part *drained, struct profile *profile)
+{
+	struct profile_function *functions = &profile->functions.items[drained->first_function];
+	const size_t count = drained->plan->functions.count;
+	CLEANUP_FREE uint32_t *lines = calloc(count + 1, sizeof(*lines));
+	struct estimates_told told;
+	bool away = false;
+
+	for (size_t at = 0; at < count; at++)
+		away = away || profile_was_away(&functions[at]);
+	if (!away)
+		return 0;
+	if (!lines || estimates_tell(drained->part->estimates, drained->part,
+			  drained->input->counters, cost_error(drained), &told))
+		return -ENOMEM;
+	set_estimates(drained, &told, lines, functions);
+	estimates_told_free(&told);
+	return 0;
+}
+
 static int drain_part(const struct drain_input *input, const struct drained *all,
     const struct part *part, uint32_t *functions, struct profile *profile)
 {
@@ -465,8 +544,11 @@ static int drain_part(const struct drain_input *input, const struct drained *all
 	}
 	if (!error)
 		error = drain_lines(&drained, profile);
-	if (!error)
+	if (!error) {
 		even_out_lines(&drained, profile);
+		sum_lines(&drained, profile);
+		error = drain_estimates(&drained, profile);
+	}
 	return error ? error : drain_omissions(&drained, profile);
 }
 
@@ -504,7 +586,6 @@ int drain_profile(
 	if (error)
 		return failure_set(
 		    failure, -error, "cannot read the kernel's counters: %s", strerror(-error));
-	sum_lines(profile);
 	drain_cost(input, all.sums.hits, profile);
 	profile_account(profile);
 	*ret_profile = TAKE(profile);

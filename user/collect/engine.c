@@ -413,6 +413,9 @@ int engine_drain_parts(struct engine *engine, const bool *wanted, struct profile
 	for (size_t at = 0; at < engine->parts.count; at++)
 		if (engine->parts.items[at]->shown && (!wanted || wanted[at]))
 			parts[input.part_count++] = engine->parts.items[at];
+	for (uint32_t at = 0; at < engine->parts.count; at++)
+		if (engine->parts.items[at]->live && engine->parts.items[at]->estimates)
+			engine_look_at_targets(engine, at);
 	error = drain_profile(&input, &profile, failure);
 	if (!error)
 		error = drain_targets(engine, profile, failure);

@@ -21,6 +21,8 @@ static void part_free(struct part *part)
 	attach_free(part->attachment);
 	attach_free(part->slice);
 	free(part->sets);
+	estimates_free(part->estimates);
+	processor_time_fini(&part->targets);
 	ARRAY_FOREACH (watched, &part->watched)
 		attach_free(watched->probe);
 	ARRAY_FREE(&part->watched);
@@ -370,6 +372,7 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 		engine_detach_part(engine, at);
 		return error;
 	}
+	engine_look_at_targets(engine, at);
 	part_open(part, &engine->counters, SET_STEADY);
 	return 0;
 }
@@ -398,6 +401,8 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 {
 	struct part *part = engine->parts.items[at];
 
+	if (part->live)
+		engine_look_at_targets(engine, at);
 	if (part->live && !engine_wake(engine, NULL))
 		part_end(part, &engine->counters); /* before: what removing takes is nobody's */
 	part->live = false;
@@ -516,6 +521,12 @@ int engine_reset_part(struct engine *engine, uint32_t part, struct failure *fail
 
 	if (!error)
 		counters_reset(&engine->counters, engine->parts.items[part]);
+	if (error)
+		return error;
+	estimates_free(TAKE(engine->parts.items[part]->estimates));
+	processor_time_fini(&engine->parts.items[part]->targets);
+	if (engine->parts.items[part]->live)
+		engine_look_at_targets(engine, part);
 	return error;
 }
 

@@ -4,6 +4,7 @@
 // Of each part some sites stand all the time (and, with pins, without us), some for slices of time,
 // some not at all. Pins outlive lprofd, slices never do.
 #include <errno.h>
+#include <time.h>
 
 #include "collect/attach_pins.h"
 #include "collect/engine_state.h"
@@ -94,6 +95,39 @@ static uint64_t shut_since(const struct engine *engine, const struct part *part,
 	return account->shut ? account->shut_ns : 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void pids_free(pid_array *pids)
+{
+	ARRAY_FREE(pids);
+}
+
+void engine_look_at_targets(struct engine *engine, uint32_t at)
+{
+	struct part *part = engine->parts.items[at];
+	const volatile struct account *accounts = &engine->kernel.accounts[part->account];
+	CLEANUP(pids_free) pid_array all = {0};
+	CLEANUP(pids_free) pid_array pids = {0};
+	uint64_t spent_ns;
+
+	if (part->place.scope == SCOPE_ALL || engine_list_targets(engine, &all, NULL))
+		return;
+	ARRAY_FOREACH (pid, &all)
+		if (engine_part_has_target(engine, at, *pid) && ARRAY_APPEND(&pids, *pid))
+			return;
+	spent_ns = accounts[0].spent_ns + accounts[1].spent_ns;
+	if (!part->targets.seen_ns)
+		part->spent_before_ns = spent_ns;
+	if (!processor_time_look(&part->targets, &pids, now_ns()))
+		part->spent_ns = spent_ns - part->spent_before_ns;
+}
+
 static void close_set(struct engine *engine, struct part *part, enum part_set set)
 {
 	part_close(part, &engine->counters, set, shut_since(engine, part, set));
@@ -105,6 +139,7 @@ void engine_end_slice(struct engine *engine, uint32_t at)
 
 	if (!part->slice)
 		return;
+	engine_look_at_targets(engine, at);
 	if (!engine_wake(engine, NULL))
 		close_set(engine, part, SET_SLICED);
 	attach_free(TAKE(part->slice));
@@ -120,6 +155,7 @@ int engine_begin_slice(struct engine *engine, uint32_t at, struct failure *failu
 	error = attach_set(engine, part, SET_SLICED, &part->slice, failure);
 	if (error)
 		return error;
+	engine_look_at_targets(engine, at);
 	reopen_account(engine, part->account + 1);
 	part_open(part, &engine->counters, SET_SLICED);
 	return 0;
@@ -158,6 +194,7 @@ int engine_choose(
 
 	if (error)
 		return error;
+	engine_look_at_targets(engine, at);
 	engine_take_away(engine, part);
 	if (part_choose(part, &engine->counters, choices))
 		return failure_set(failure, ENOMEM, "out of memory");
@@ -166,6 +203,7 @@ int engine_choose(
 		engine_take_away(engine, part);
 		return error;
 	}
+	engine_look_at_targets(engine, at);
 	reopen_account(engine, part->account);
 	part_open(part, &engine->counters, SET_STEADY);
 	return 0;

@@ -55,6 +55,9 @@ struct attach_options engine_attaching(const struct engine *engine, const struct
 /* Links, and pins, what is steady of a part; it is closed. */
 int engine_attach_steady(struct engine *engine, struct part *part, struct failure *failure);
 
+/* What a part's targets and its probes have taken of CPUs, before its sites open or close. */
+void engine_look_at_targets(struct engine *engine, uint32_t part);
+
 /* Closes a part, and removes all of its probes. */
 void engine_take_away(struct engine *engine, struct part *part);
 

@@ -265,15 +265,14 @@ static void stand_settle(volatile struct stand *stand, bool stood, uint64_t now)
 	stand->turned_ns = now;
 }
 
-/* Whether a set is what the function's calls, or its lines, stand in. */
-static bool calls_are_in(enum part_step step, enum part_set set)
+bool part_calls_are_in(enum part_step step, enum part_set set)
 {
 	return step == STEP_SLICED ? set == SET_SLICED : step < STEP_SLICED && set == SET_STEADY;
 }
 
-static bool lines_are_in(enum part_step step, enum part_set set)
+bool part_lines_are_in(enum part_step step, enum part_set set)
 {
-	return step == STEP_LINES ? set == SET_SLICED : calls_are_in(step, set);
+	return step == STEP_LINES ? set == SET_SLICED : part_calls_are_in(step, set);
 }
 
 /* A function's probes come or go. */
@@ -284,12 +283,12 @@ static void turn(const struct part *part, const struct counters *counters, uint3
 	volatile struct function_stands *stands = &counters->stands[part->place.functions + at];
 	const enum part_step step = part_step(part, counters, at);
 
-	if (calls_are_in(step, set)) {
+	if (part_calls_are_in(step, set)) {
 		if (part->live)
 			stand_settle(&stands->calls, !come, now);
 		function->epoch++;
 	}
-	if (lines_are_in(step, set)) {
+	if (part_lines_are_in(step, set)) {
 		if (part->live)
 			stand_settle(&stands->lines, !come, now);
 		function->lines_epoch++;
@@ -305,6 +304,8 @@ static void turn(const struct part *part, const struct counters *counters, uint3
 static void turn_all(const struct part *part, const struct counters *counters, enum part_set set,
     bool come, uint64_t now)
 {
+	if (part->estimates)
+		estimates_turn(part->estimates, part, counters, set, come, now);
 	for (uint32_t at = 0; at < part->plan->functions.count; at++)
 		turn(part, counters, at, set, come, now);
 }
@@ -322,9 +323,20 @@ void part_close(
 {
 	set_scope(part, counters, set, true, SCOPE_CLOSED);
 	set_scope(part, counters, set, false, SCOPE_CLOSED);
+	if (part->live && !part->estimates)
+		part->estimates = estimates_new(part, counters);
 	if (part->open[set])
 		turn_all(part, counters, set, false, ended_ns ? ended_ns : now_ns());
 	part->open[set] = false;
+}
+
+void part_is_open(const struct part *part, enum part_step step, bool *ret_calls, bool *ret_lines)
+{
+	*ret_calls = *ret_lines = false;
+	for (enum part_set set = SET_STEADY; set <= SET_SLICED; set++) {
+		*ret_calls = *ret_calls || (part->open[set] && part_calls_are_in(step, set));
+		*ret_lines = *ret_lines || (part->open[set] && part_lines_are_in(step, set));
+	}
 }
 
 void part_stands(const struct part *part, const struct counters *counters, uint32_t at,
@@ -332,14 +344,11 @@ void part_stands(const struct part *part, const struct counters *counters, uint3
 {
 	const enum part_step step = part_step(part, counters, at);
 	const uint64_t now = now_ns();
-	bool calls = false, lines = false;
+	bool calls, lines;
 
 	*ret_stands =
 	    *(const struct function_stands *)&counters->stands[part->place.functions + at];
-	for (enum part_set set = SET_STEADY; set <= SET_SLICED; set++) {
-		calls = calls || (part->open[set] && calls_are_in(step, set));
-		lines = lines || (part->open[set] && lines_are_in(step, set));
-	}
+	part_is_open(part, step, &calls, &lines);
 	if (part->live) {
 		stand_settle(&ret_stands->calls, calls, now);
 		stand_settle(&ret_stands->lines, lines, now);
@@ -348,6 +357,8 @@ void part_stands(const struct part *part, const struct counters *counters, uint3
 
 void part_end(struct part *part, const struct counters *counters)
 {
+	if (part->estimates)
+		estimates_end(part->estimates, part, counters);
 	for (uint32_t at = 0; at < part->plan->functions.count; at++) {
 		struct function_stands stands;
 

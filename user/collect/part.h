@@ -18,6 +18,8 @@
 #include "collect/attach.h"
 #include "collect/counters.h"
 #include "collect/engine.h"
+#include "collect/estimates.h"
+#include "collect/processor_time.h"
 #include "collect/steps.h"
 #include "target/plan.h"
 
@@ -40,6 +42,10 @@ struct part {
 	bool switched;                 /* exit sites that stood by are among them */
 	uint8_t *sets;                 /* enum part_set by site; NULL: all are steady */
 	uint32_t account;              /* of the steady; the next is of the sliced */
+	struct processor_time targets; /* what they took */
+	uint64_t spent_ns;             /* what its probes cost meanwhile */
+	uint64_t spent_before_ns;      /* of its accounts, when that began */
+	struct estimates *estimates;   /* of what was not seen; NULL: nothing was away, or before */
 	ARRAY(struct watched_process) watched;
 };
 
@@ -55,6 +61,13 @@ void part_close(
     struct part *part, const struct counters *counters, enum part_set set, uint64_t ended_ns);
 
 enum part_step part_step(const struct part *part, const struct counters *counters, uint32_t at);
+
+/* Whether a set is what a function's calls, or its lines, stand in. */
+bool part_calls_are_in(enum part_step step, enum part_set set);
+bool part_lines_are_in(enum part_step step, enum part_set set);
+
+/* Whether they stand now. */
+void part_is_open(const struct part *part, enum part_step step, bool *ret_calls, bool *ret_lines);
 
 /*
  * Gives each function its step; the part is closed. A site that serves several functions makes them

@@ -46,6 +46,23 @@ static int read_caller(struct json_reader *reader, const struct json_place *elem
 	return ARRAY_APPEND(&function->callers, caller) ? json_no_memory(element) : 0;
 }
 
+static int read_estimate(const struct json_place *element, struct profile_estimate *ret_estimate)
+{
+	struct json_place member;
+	int error;
+
+	if (!json_member(element, "in_all", &member))
+		return 0;
+	if ((error = json_expect(&member, json_type_object)) ||
+	    (error = json_get_unsigned(&member, "count", &ret_estimate->count)) ||
+	    (error = json_get_unsigned(&member, "count_error", &ret_estimate->count_error)) ||
+	    (error = json_get_signed(
+		 &member, "total_ns", -INT64_MAX, INT64_MAX, &ret_estimate->total_ns)) ||
+	    (error = json_get_unsigned(&member, "total_error_ns", &ret_estimate->total_error_ns)))
+		return error;
+	return 0;
+}
+
 static int read_line(struct json_reader *reader, const struct json_place *element, void *context)
 {
 	static const char *const timings[] = {"own", "shared"};
@@ -66,6 +83,7 @@ static int read_line(struct json_reader *reader, const struct json_place *elemen
 	    (error = json_get_unsigned(element, "cpu_total_samples", &line.cpu_total_samples)) ||
 	    (error = json_get_unsigned(element, "blocked_ns", &line.blocked_ns)) ||
 	    (error = json_get_unsigned(element, "waiting_ns", &line.waiting_ns)) ||
+	    (error = read_estimate(element, &line.in_all)) ||
 	    (error = json_get_u32(element, "sites", &line.sites)) ||
 	    (error = json_get_name(element, "timing", timings, ARRAY_SIZE(timings), &timing)))
 		return error;
@@ -206,6 +224,7 @@ int json_read_function(struct json_reader *reader, const struct json_place *elem
 	    (error = read_function_image(reader, element, &function->image)) ||
 	    (error = read_function_numbers(element, function)) ||
 	    (error = read_stands(element, function)) ||
+	    (error = read_estimate(element, &function->in_all)) ||
 	    (error = json_read_list(
 		 reader, element, "histogram", read_bucket, json_type_array, function)) ||
 	    (error = json_read_list(

@@ -49,6 +49,16 @@ struct profile_caller {
 
 #define PROFILE_NO_IMAGE UINT32_MAX
 
+/*
+ * What was counted, and what it comes to for all of the time where a budget had probes away for
+ * part of it; the truth lies within the errors 19 times of 20. Meaningless where they always stood.
+ */
+struct profile_estimate {
+	uint64_t count, count_error; /* calls, or hits */
+	int64_t total_ns;
+	uint64_t total_error_ns; /* with what total_ns itself may be off */
+};
+
 struct profile_line {
 	const char *file;
 	uint32_t line;
@@ -63,6 +73,7 @@ struct profile_line {
 	uint32_t sites;             /* probes that serve this line; 0: it could not be counted */
 	enum profile_timing timing;
 	bool sampled; /* known by samples alone; not kept in files */
+	struct profile_estimate in_all;
 };
 
 /* entries = exits + open + unwound + untimed + lost */
@@ -106,6 +117,7 @@ struct profile_function {
 	bool lines_measured; /* asked for with -l */
 	enum profile_budget_state budget_state;
 	struct profile_stand calls_stand, lines_stand;
+	struct profile_estimate in_all;
 	uint32_t inlined_copies; /* inlined in so many places: calls there are not in `calls` */
 	struct profile_accounting accounting;
 	ARRAY(struct profile_bucket) histogram; /* ascending, empty buckets left out */

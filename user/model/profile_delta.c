@@ -68,6 +68,7 @@ static void take_line(const struct taking *taking, struct profile_line *line,
 	take(&line->self_error_ns, told->self_error_ns);
 	take(&line->cpu_samples, samples_of(taking, told->cpu_samples));
 	take(&line->cpu_total_samples, samples_of(taking, told->cpu_total_samples));
+	line->in_all = (struct profile_estimate){0};
 	take(&line->blocked_ns, told->blocked_ns);
 	take(&line->waiting_ns, told->waiting_ns);
 	total->lines_ns += line->total_ns;
@@ -130,6 +131,7 @@ static void take_callers(struct profile_function *function, const struct profile
 static void take_function(const struct taking *taking, struct profile_function *function,
     const struct profile_function *told)
 {
+	function->in_all = (struct profile_estimate){0}; /* of all of the time alone */
 	take(&function->calls, told->calls);
 	take(&function->primitive_calls, told->primitive_calls);
 	take(&function->timed_calls, told->timed_calls);

@@ -3,6 +3,7 @@
 #include "model/profile_merge.h"
 #include "model/profile_merge_samples.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A function of `sum` under the key it is found by. */
@@ -155,6 +156,43 @@ static int line_compare(const struct profile_line *a, const struct profile_line 
 	return order ? order : (a->line > b->line) - (a->line < b->line);
 }
 
+/* What always stood is no estimate. */
+static struct profile_estimate estimate_of(const struct profile_function *function)
+{
+	return profile_was_away(function) ? function->in_all
+					  : (struct profile_estimate){function->calls, 0,
+						function->total_ns, function->error_ns};
+}
+
+static struct profile_estimate estimate_of_line(
+    const struct profile_function *function, const struct profile_line *line)
+{
+	return profile_was_away(function)
+		   ? line->in_all
+		   : (struct profile_estimate){line->hits, 0, line->total_ns, line->error_ns};
+}
+
+/* Slices of one profile and of another err independently; what hits cost is the same error. */
+static void add_estimate(struct profile_estimate *into, const struct profile_estimate *from)
+{
+	into->count = profile_sum(into->count, from->count);
+	into->count_error =
+	    (uint64_t)ceil(hypot((double)into->count_error, (double)from->count_error));
+	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
+	into->total_error_ns = profile_sum(into->total_error_ns, from->total_error_ns);
+}
+
+/* While it is still known which of them was away; lines of `from` follow when they are added. */
+static void add_estimates(struct profile_function *into, const struct profile_function *from)
+{
+	const struct profile_estimate more = estimate_of(from);
+
+	ARRAY_FOREACH (line, &into->lines)
+		line->in_all = estimate_of_line(into, line);
+	into->in_all = estimate_of(into);
+	add_estimate(&into->in_all, &more);
+}
+
 static void add_line(struct profile_line *into, const struct profile_line *from)
 {
 	into->hits = profile_sum(into->hits, from->hits);
@@ -166,6 +204,7 @@ static void add_line(struct profile_line *into, const struct profile_line *from)
 	into->cpu_total_samples = profile_sum(into->cpu_total_samples, from->cpu_total_samples);
 	into->blocked_ns = profile_sum(into->blocked_ns, from->blocked_ns);
 	into->waiting_ns = profile_sum(into->waiting_ns, from->waiting_ns);
+	add_estimate(&into->in_all, &from->in_all);
 	if (from->max_ns > into->max_ns)
 		into->max_ns = from->max_ns;
 	if (from->sites > into->sites)
@@ -195,6 +234,7 @@ static int add_lines(
 			continue;
 		}
 		more = from->lines.items[b++];
+		more.in_all = estimate_of_line(from, &more);
 		more.cpu_samples = samples_of(merge, more.cpu_samples);
 		more.cpu_total_samples = samples_of(merge, more.cpu_total_samples);
 		if (order == 0) {
@@ -342,6 +382,7 @@ static int merge_functions(struct merge *merge)
 		const struct profile_function *from = &merge->more->functions.items[i];
 		struct profile_function *into = &merge->sum->functions.items[merge->functions[i]];
 
+		add_estimates(into, from);
 		add_numbers(merge, into, from);
 		error = add_histogram(into, from);
 		error = error ? error : add_callers(merge, into, from);

@@ -40,6 +40,16 @@ static void write_accounting(struct json_stream *json, const struct profile_acco
 	json_close(json);
 }
 
+static void write_estimate(struct json_stream *json, const struct profile_estimate *estimate)
+{
+	json_open(json, "in_all", '{', JSON_COMPACT);
+	json_unsigned(json, "count", estimate->count);
+	json_unsigned(json, "count_error", estimate->count_error);
+	json_signed(json, "total_ns", estimate->total_ns);
+	json_unsigned(json, "total_error_ns", estimate->total_error_ns);
+	json_close(json);
+}
+
 static void write_lines(struct json_stream *json, const struct profile_function *function)
 {
 	json_open(json, "lines", '[', JSON_ROWS);
@@ -57,6 +67,8 @@ static void write_lines(struct json_stream *json, const struct profile_function 
 		json_unsigned(json, "cpu_total_samples", line->cpu_total_samples);
 		json_unsigned(json, "blocked_ns", line->blocked_ns);
 		json_unsigned(json, "waiting_ns", line->waiting_ns);
+		if (profile_was_away(function))
+			write_estimate(json, &line->in_all);
 		json_unsigned(json, "sites", line->sites);
 		json_text(json, "timing", line->timing == PROFILE_TIMING_SHARED ? "shared" : "own");
 		json_close(json);
@@ -135,6 +147,8 @@ static void write_stands(struct json_stream *json, const struct profile_function
 	json_unsigned(json, "lines_stood_ns", function->lines_stand.stood_ns);
 	json_unsigned(json, "lines_away_ns", function->lines_stand.away_ns);
 	json_close(json);
+	if (profile_was_away(function))
+		write_estimate(json, &function->in_all);
 }
 
 static void write_functions(struct json_stream *json, const struct profile *profile,

@@ -27,6 +27,7 @@
 #define UNSURE_SHARE  0.1  /* errors that are told line by line */
 #define UNSURE_MAX    20
 #define CPU_DIGIT     0.0005 /* the least share that is not printed as 0 */
+#define IN_ALL_MAX    3      /* lines whose estimates are told */
 
 struct table {
 	const struct profile *profile;
@@ -236,25 +237,63 @@ static double share_of(const struct profile_stand *stand)
 	return all > 0 ? (double)stand->stood_ns / all : 1;
 }
 
+/* "  in all line 6 took ~1.2 s +- 100 ms, line 5 ~300 ms +- 90 ms" */
+static void print_lines_in_all(const struct table *table)
+{
+	const struct profile_line *dearest[IN_ALL_MAX] = {0};
+	const char *before = "  in all line ", *took = " took";
+	char total[REPORT_DURATION_MAX], error[REPORT_DURATION_MAX];
+
+	ARRAY_FOREACH (line, &table->function->lines) {
+		const struct profile_line *next = line;
+
+		for (size_t at = 0; at < IN_ALL_MAX && next; at++)
+			if (!dearest[at] || next->in_all.total_ns > dearest[at]->in_all.total_ns) {
+				const struct profile_line *less = dearest[at];
+
+				dearest[at] = next;
+				next = less;
+			}
+	}
+	for (size_t at = 0; at < IN_ALL_MAX && dearest[at]; at++) {
+		const struct profile_estimate *in_all = &dearest[at]->in_all;
+
+		if (in_all->total_ns <= 0)
+			break;
+		fprintf(table->stream, "%s%u%s ~%s +- %s", before, dearest[at]->line, took,
+		    report_duration((double)in_all->total_ns, total),
+		    report_duration((double)in_all->total_error_ns, error));
+		before = ", line ";
+		took = "";
+	}
+	fputs(*before == ',' ? "\n" : "", table->stream);
+}
+
 /* What a budget did to the counts, and what they come to for all of the time. */
 static void print_budget(const struct table *table)
 {
 	const struct profile_function *function = table->function;
 	const double calls = share_of(&function->calls_stand);
 	const double lines = share_of(&function->lines_stand);
+	const struct profile_estimate *in_all = &function->in_all;
+	char total[REPORT_DURATION_MAX], error[REPORT_DURATION_MAX];
 
 	if (function->budget_state == PROFILE_BUDGET_FEWER_TIMED)
 		fputs("  the budget lets fewer of its calls be timed\n", table->stream);
 	if (calls < 1 && calls > 0)
 		fprintf(table->stream,
 		    "  the budget let its probes stand for %.3g%% of the time: calls are of that, "
-		    "~%.3g in all\n",
-		    100 * calls, (double)function->calls / calls);
+		    "~%.3g +- %.2g in all, which took ~%s +- %s\n",
+		    100 * calls, (double)in_all->count, (double)in_all->count_error,
+		    report_duration((double)in_all->total_ns, total),
+		    report_duration((double)in_all->total_error_ns, error));
 	if (function->lines_measured && lines < calls && lines > 0)
 		fprintf(table->stream,
 		    "  the budget let its lines' probes stand for %.3g%% of the time: hits and "
-		    "times of lines are of that, in all ~%.3g times as many\n",
-		    100 * lines, 1 / lines);
+		    "times of lines are of that\n",
+		    100 * lines);
+	if (function->lines_measured && lines < 1 && lines > 0)
+		print_lines_in_all(table);
 	if (calls <= 0)
 		fputs("  the budget did not let its probes stand\n", table->stream);
 }
