@@ -12,7 +12,7 @@
 #include "collect/budget_choice.h"
 
 #define SECOND_NS          1000000000ull
-#define BURST_NS           (SECOND_NS / 2) /* whose pay can be saved up */
+#define BURST_NS           SECOND_NS /* whose pay can be saved up: a second costs twice that at most */
 #define COUNTED_SHARE      0.8 /* of a budget: hits cost caches and page tables more than is counted */
 #define SLICES_SHARE_LEAST 0.25      /* of a budget: what slices have if others take it */
 #define PATIENCE_LEAST_NS  SECOND_NS /* from an overdraft until all is chosen anew */

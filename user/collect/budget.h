@@ -2,7 +2,7 @@
 /*
  * Holds what probes cost under shares of one CPU: of each part, and of all together.
  *
- * What hits cost is charged to accounts in the kernel, which time pays for (wire.h); at most half a
+ * What hits cost is charged to accounts in the kernel, which time pays for (wire.h); at most a
  * second's pay is saved up. A part that overdraws its account is shut by the BPF program on the
  * spot, and we are woken to remove its probes. From then on they come for slices of time, each as
  * long as the credit lasts. Once slices have shown what each function costs while it stands,
