@@ -55,11 +55,11 @@ sed "s|/src/add.c|$work/plain.c|g; s/\"line\": 3,/\"line\": 2,/" "$example" > pl
 "$python" -m line_profiler -u 1e-9 plain.lprof > out 2>&1 || fail 'the viewer on a plain source'
 grep -q '^Function: add at line 2$' out && grep -q "^File: $work/plain.c$" out || fail 'a plain source'
 
-# Companion sources: every row of the function, with counts, in order.
+# Companion sources: main's row in a header, and every row of the function, with counts, in order.
 "$lprof" export a.json -o a.lprof --shadow shadow || fail 'export --shadow'
 "$python" -m line_profiler -u 1e-9 a.lprof > out 2>&1 || fail 'the viewer on a companion'
 sed -n 's/^ *\([0-9][0-9]*\) .*/\1/p' out | tr '\n' ' ' > rows
-[ "$(cat rows)" = '2 3 4 5 6 7 8 ' ] || fail "rows $(cat rows)of the companion"
+[ "$(cat rows)" = '13 2 3 4 5 6 7 8 ' ] || fail "rows $(cat rows)of the companion"
 grep -q '^     5      1000    1000000.0   1000.0     20.0  .int sum = a; /\* it.s "" "" " quoted' out ||
 	fail 'line 5 of the companion'
 grep -q '^     6      4000    4000000.0   1000.0     80.0  .for (int i = 0; i < 4; i++)$' out ||
