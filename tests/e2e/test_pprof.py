@@ -119,7 +119,7 @@ def check_read_back(checks, what, original, path, directory):
                 checks.equal(after[key], before[key], f"{what}: read back: {key} of {before['name']}")
         lines = {line["line"]: line for line in after["lines"]} if after else {}
         for line in before["lines"]:
-            if line["hits"]:
+            if line["hits"] and before["lines_measured"]:
                 numbers = [[each.get(key) for key in ("hits", "total_ns", "self_ns", "blocked_ns", "waiting_ns")]
                            for each in (lines.get(line["line"], {}), line)]
                 checks.equal(*numbers, f"{what}: read back: {before['name']}:{line['line']}")
