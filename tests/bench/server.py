@@ -60,7 +60,7 @@ class Server:
 
     def load(self, *arguments, **options):
         command = [build() / "redis-benchmark", "-p", self.port, "-t", "get", *arguments]
-        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **options)
+        return subprocess.Popen([str(word) for word in command], text=True, **{"stdout": subprocess.PIPE, **options})
 
     def benchmark(self):
         """Requests a second, the 99th percentile of latency in ms, CPU seconds of the server for a request, and the share
@@ -122,7 +122,7 @@ def bench_prices(results, slower, busy):
     """Beside the CPU time that a request took more."""
     for case, kind in (("one function", "-f"), ("lines of one function", "-l")):
         server = Server()
-        load = server.load("-l", "-q")
+        load = server.load("-l", "-q", stdout=subprocess.DEVNULL)  # which a pipe that nobody reads would end
         try:
             time.sleep(0.3)
             foretold = jobs.foretold_share(server.pid, kind, [HOT])
@@ -165,7 +165,7 @@ def bench_budget(results):
         return results.left_out(title, "lprof add has no --budget")
     with measuring.scratch() as directory:
         lprofd, server = daemon.Daemon(directory), Server()
-        load = server.load("-l", "-q")
+        load = server.load("-l", "-q", stdout=subprocess.DEVNULL)  # which a pipe that nobody reads would end
         try:
             assert lprofd.start(), lprofd.said
             time.sleep(0.5)
