@@ -61,7 +61,11 @@ def check_watch(server, program, collected):
     checks.equal(head.split()[:5], ["CALLS/S", "TIME%", "SELF%", "BLOCK%", "WAIT%"], "headings of top")
     cells = {row.split()[-2]: row.split() for row in rows}
     after = measuring.functions(server.call("Collect")["profile"])["four_lines"]
+    row = [float(cell) for cell in cells["four_lines"][:5]]
+    spent = after["total_ns"] - collected["total_ns"]
     for key, cell in (("blocked_ns", 3), ("waiting_ns", 4)):
+        part = (after[key] - collected[key]) / spent  # whatever top's interval was
+        checks.that(abs(row[cell] - part * row[1]) <= 0.02 * part * row[1] + 0.1, f"top: {key} is {row[cell]} of {row[1]}, not {part:.3f} of it")
         share = (after[key] - collected[key]) / 4e9 * 100
         checks.that(abs(float(cells["four_lines"][cell]) - share) <= 0.05 * share + 0.5, f"top: {key} {cells['four_lines'][cell]}%, not {share:.1f}%")
     checks.equal(cells["main"][3:5], ["-", "-"], "main()'s times are not split")

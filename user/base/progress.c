@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Draws the progress of long work on a terminal.
 #include "base/progress.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +10,6 @@
 
 #define QUIET_NS  1000000000 /* work shorter than this shows nothing */
 #define REDRAW_NS 100000000
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 void progress_init(struct progress *progress)
 {
@@ -41,7 +34,7 @@ void progress_step(void *context, const char *what, size_t done, size_t all)
 
 	if (!progress->terminal)
 		return;
-	now = now_ns();
+	now = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (!progress->what || strcmp(progress->what, what)) {
 		progress->what = what;
 		progress->begun_ns = now;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "collect/features.h"
@@ -98,18 +99,10 @@ int measure_prepare(const struct measure_options *options, const pid_t *pids, si
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 int measure_activate(struct measurement *measurement, struct failure *failure)
 {
 	engine_activate(measurement->engine);
-	measurement->began_ns = measurement->looked_ns = now_ns();
+	measurement->began_ns = measurement->looked_ns = clock_ns(CLOCK_MONOTONIC);
 	budget_init(&measurement->budget, measurement->engine, 0);
 	if (budget_set(&measurement->budget, 0, measurement->budget_percent))
 		return failure_set(failure, ENOMEM, "out of memory");
@@ -159,7 +152,7 @@ static void watch_images(struct measurement *measurement)
 /* Once, where no budget was asked for. */
 static void warn_of_cost(struct measurement *measurement)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	double share;
 
 	if (measurement->dear || measurement->budget_percent > 0 ||

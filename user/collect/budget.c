@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "collect/budget_choice.h"
 
 #define SECOND_NS          1000000000ull
@@ -41,14 +42,6 @@ struct budget_part {
 	uint64_t steady_ns, steady_seen_ns; /* what the steady had cost, and when */
 	struct seen *seen;                  /* by function; NULL where all stand */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 void budget_init(struct budget *budget, struct engine *engine, double percent)
 {
@@ -90,7 +83,7 @@ static void change_limit(struct budget *budget, uint32_t at, double share)
 	part->share = share > 0 ? share : SHARE_MOST;
 	part->patience_ns = PATIENCE_LEAST_NS;
 	if (!part->whole)
-		part->review_ns = now_ns() + part->patience_ns;
+		part->review_ns = clock_ns(CLOCK_MONOTONIC) + part->patience_ns;
 	limit_part(budget, at, part->share);
 }
 
@@ -241,7 +234,7 @@ static int begin_measuring(
 	}
 	engine_look(budget->engine, at, SET_STEADY, &account);
 	part->steady_ns = account.spent_ns;
-	part->steady_seen_ns = now_ns();
+	part->steady_seen_ns = clock_ns(CLOCK_MONOTONIC);
 	part->since = 0;
 	return 0;
 }
@@ -304,7 +297,7 @@ static int change_all(struct budget *budget, uint32_t at, struct budget_part *pa
 static int relieve(
     struct budget *budget, uint32_t at, struct budget_part *part, struct failure *failure)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	const bool soon = part->climbed_ns && now - part->climbed_ns < 10 * part->patience_ns;
 
 	if (!engine_part_can_change(budget->engine, at)) {
@@ -343,7 +336,7 @@ static int review(struct budget *budget, uint32_t at, struct budget_part *part, 
 	CLEANUP_FREE struct part_choice *choices = calloc(count + 1, sizeof(*choices));
 	CLEANUP_FREE struct seen *seen = calloc(count + 1, sizeof(*seen));
 
-	part->review_ns = now_ns() + part->patience_ns;
+	part->review_ns = clock_ns(CLOCK_MONOTONIC) + part->patience_ns;
 	if (!loads || !choices || !seen || look(budget, at, seen))
 		return failure_set(failure, ENOMEM, "out of memory");
 	if (!part->seen) /* there was no memory to begin with */
@@ -352,7 +345,7 @@ static int review(struct budget *budget, uint32_t at, struct budget_part *part, 
 		loads[function] = load_between(&part->seen[function], &seen[function]);
 	if (budget_choose(loads, count, part->share, !part->fewer_failed, choices))
 		return failure_set(failure, ENOMEM, "out of memory");
-	part->climbed_ns = now_ns();
+	part->climbed_ns = clock_ns(CLOCK_MONOTONIC);
 	if (is_same(budget, at, choices))
 		return begin_measuring(budget, at, part, failure);
 	*ret_changed = true;
@@ -382,7 +375,7 @@ static uint64_t own_cpu_ns(void)
 /* Slices have what the steady leaves of the budget. */
 static void limit_slices(const struct budget *budget, uint32_t at, struct budget_part *part)
 {
-	const uint64_t now = now_ns(), passed = now - part->steady_seen_ns;
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC), passed = now - part->steady_seen_ns;
 	const double share = COUNTED_SHARE * part->share, least = SLICES_SHARE_LEAST * share;
 	struct engine_account account;
 	double left = share;
@@ -400,10 +393,10 @@ static int begin_slice(
 	int error;
 
 	part->due_ns = slice_due(budget, at); /* others may have spent meanwhile */
-	if (part->due_ns > now_ns())
+	if (part->due_ns > clock_ns(CLOCK_MONOTONIC))
 		return 0;
 	limit_slices(budget, at, part);
-	part->due_ns = now_ns() + part->patience_ns; /* where it cannot begin */
+	part->due_ns = clock_ns(CLOCK_MONOTONIC) + part->patience_ns; /* where it cannot begin */
 	error = engine_begin_slice(budget->engine, at, failure);
 	if (error)
 		return error;
@@ -427,7 +420,7 @@ static int end_slice(
 	part->due_ns = slice_due(budget, at);
 	if ((double)took <= part->share * (double)TAKING_MOST_NS)
 		return 0;
-	part->review_ns = now_ns() + PATIENCE_MOST_NS;
+	part->review_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_MOST_NS;
 	return change_all(budget, at, part, STEP_AWAY, failure);
 }
 
@@ -455,9 +448,9 @@ static int tick_part(struct budget *budget, uint32_t at, struct budget_part *par
 		return 0;
 	if (sliced.shut && part->due_ns == UINT64_MAX)
 		error = end_slice(budget, at, part, failure);
-	else if (part->slicing && now_ns() >= part->due_ns)
+	else if (part->slicing && clock_ns(CLOCK_MONOTONIC) >= part->due_ns)
 		error = begin_slice(budget, at, part, failure);
-	if (error || !enough_is_seen(part) || now_ns() < part->review_ns)
+	if (error || !enough_is_seen(part) || clock_ns(CLOCK_MONOTONIC) < part->review_ns)
 		return error;
 	return review(budget, at, part, ret_changed, failure);
 }

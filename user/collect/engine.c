@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "collect/calibrate.h"
 #include "collect/drain.h"
 #include "collect/function_sums.h"
@@ -28,14 +29,6 @@ static const struct {
     [FOLLOW_FORK] = {PROGRAM_follow_fork, "sched_process_fork", "follow_fork_link"},
     [FOLLOW_EXEC] = {PROGRAM_follow_exec, "sched_process_exec", "follow_exec_link"},
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void fill_settings(const struct engine *engine)
 {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "collect/attach_pins.h"
 #include "collect/engine_state.h"
 
@@ -95,14 +96,6 @@ static uint64_t shut_since(const struct engine *engine, const struct part *part,
 	return account->shut ? account->shut_ns : 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void pids_free(pid_array *pids)
 {
 	ARRAY_FREE(pids);
@@ -124,7 +117,7 @@ void engine_look_at_targets(struct engine *engine, uint32_t at)
 	spent_ns = accounts[0].spent_ns + accounts[1].spent_ns;
 	if (!part->targets.seen_ns)
 		part->spent_before_ns = spent_ns;
-	if (!processor_time_look(&part->targets, &pids, now_ns()))
+	if (!processor_time_look(&part->targets, &pids, clock_ns(CLOCK_MONOTONIC)))
 		part->spent_ns = spent_ns - part->spent_before_ns;
 }
 

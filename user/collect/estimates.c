@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "collect/part.h"
 
 #define STRETCH_LEAST_NS 1000000 /* shorter ones are too few hits: they count with the next */
@@ -342,14 +343,6 @@ static void turn_marked(const struct turn *turn, struct estimates *estimates)
 			end_gap(&estimates->exposures[at]);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void estimates_turn(struct estimates *estimates, const struct part *part,
     const struct counters *counters, enum part_set set, bool come, uint64_t ended_ns)
 {
@@ -359,14 +352,16 @@ void estimates_turn(struct estimates *estimates, const struct part *part,
 		estimates->turning[KINDS * at + CALLS] = part_calls_are_in(step, set);
 		estimates->turning[KINDS * at + LINES] = part_lines_are_in(step, set);
 	}
-	turn_marked(&(struct turn){part, counters, come, now_ns(), (double)ended_ns}, estimates);
+	turn_marked(
+	    &(struct turn){part, counters, come, clock_ns(CLOCK_MONOTONIC), (double)ended_ns},
+	    estimates);
 }
 
 /* Stretches end, and gaps go on, up to now. */
 static void settle(
     struct estimates *estimates, const struct part *part, const struct counters *counters)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	const struct turn turn = {part, counters, false, now, (double)now};
 
 	for (size_t at = 0; at < KINDS * estimates->functions; at++)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 /*
  * Entries read the clock where lines do not, and a ret costs what other instructions do not:
@@ -246,14 +247,6 @@ static void set_scope(const struct part *part, const struct counters *counters, 
 			    __ATOMIC_RELEASE);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void stand_settle(volatile struct stand *stand, bool stood, uint64_t now)
 {
 	if (now < stand->turned_ns)
@@ -312,7 +305,7 @@ static void turn_all(const struct part *part, const struct counters *counters, e
 
 void part_open(struct part *part, const struct counters *counters, enum part_set set)
 {
-	turn_all(part, counters, set, true, now_ns());
+	turn_all(part, counters, set, true, clock_ns(CLOCK_MONOTONIC));
 	set_scope(part, counters, set, false, part->place.scope);
 	set_scope(part, counters, set, true, part->place.scope);
 	part->open[set] = true;
@@ -326,7 +319,8 @@ void part_close(
 	if (part->live && !part->estimates)
 		part->estimates = estimates_new(part, counters);
 	if (part->open[set])
-		turn_all(part, counters, set, false, ended_ns ? ended_ns : now_ns());
+		turn_all(
+		    part, counters, set, false, ended_ns ? ended_ns : clock_ns(CLOCK_MONOTONIC));
 	part->open[set] = false;
 }
 
@@ -343,7 +337,7 @@ void part_stands(const struct part *part, const struct counters *counters, uint3
     struct function_stands *ret_stands)
 {
 	const enum part_step step = part_step(part, counters, at);
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool calls, lines;
 
 	*ret_stands =

@@ -15,7 +15,7 @@ struct process_time {
 };
 
 struct processor_time {
-	ARRAY(struct process_time) processes;
+	ARRAY(struct process_time) processes; /* by pid */
 	uint64_t seen_ns;  /* CLOCK_MONOTONIC, when they were looked at; 0: never */
 	uint64_t since_ns; /* between the last two looks */
 	double sum_ns;     /* since the first look */

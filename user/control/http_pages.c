@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "control/json_document.h"
 #include "control/sampling.h"
 #include "output/output.h"
@@ -41,14 +42,6 @@ static void page_take(struct http_page *page, const char *type, struct memory_te
 	page->content_type = type;
 	page->size = text->size;
 	page->text = TAKE(text->text);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static void fill_push(const struct push *push, struct metrics_health *health)
@@ -116,14 +109,14 @@ static void make_metrics(
 	};
 	struct metrics_health health = {0};
 	struct failure failure = {0};
-	uint64_t begun = clock_ns();
+	uint64_t begun = clock_ns(CLOCK_MONOTONIC);
 
 	daemon->scrapes++;
 	if (drain_active(daemon, &profile, &failure)) {
 		http_page_refuse(page, STATUS_ERROR, "the counters cannot be read\n");
 		return;
 	}
-	health.drain_ns = clock_ns() - begun;
+	health.drain_ns = clock_ns(CLOCK_MONOTONIC) - begun;
 	fill_health(daemon, &health);
 	page->stream = metrics_open(TAKE(profile), &health, &options);
 	if (!page->stream) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "control/methods_reply.h"
@@ -268,7 +269,7 @@ static int reply_watch(
     const struct watcher *watcher, struct json_stream *json, struct failure *failure)
 {
 	CLEANUP(profile_free_p) struct profile *profile = NULL;
-	const uint64_t now_ns = reply_now();
+	const uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	int error = drain(watcher->daemon, watcher->user, &profile, failure);
 
 	if (!error)

@@ -3,7 +3,6 @@
 #include "control/methods_reply.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "control/sampling.h"
 #include "output/report.h"
@@ -240,14 +239,6 @@ void reply_status(
 	write_losses(json, profile);
 	if (daemon->push)
 		write_push(json, daemon->push);
-}
-
-uint64_t reply_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void write_samples(

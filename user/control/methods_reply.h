@@ -24,12 +24,8 @@ void reply_left_out(struct json_stream *json, const struct probe *probe);
 void reply_status(
     struct json_stream *json, const struct daemon *daemon, const struct profile *profile);
 
-/* CLOCK_MONOTONIC. */
-uint64_t reply_now(void);
-
-/* What Watch tells, of lines too if asked. `now_ns`: when the profile was drained, from
- * reply_now().
- */
+/* What Watch tells, of lines too if asked. `now_ns`: when the profile was drained, by the
+ * monotonic clock. */
 void reply_counts(struct json_stream *json, const struct daemon *daemon,
     const struct profile *profile, uint64_t now_ns, bool lines);
 

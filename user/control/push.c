@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "control/json_document.h"
@@ -54,14 +55,6 @@ static const char *text_of(const struct push *push, enum config_key key)
 	const char *text = push->options.config->texts[key];
 
 	return *text ? text : NULL;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
 /* A number from 0 to most. */

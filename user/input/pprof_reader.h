@@ -5,17 +5,12 @@
 
 #include "base/failure.h"
 #include "model/pprof.pb-c.h"
+#include "model/pprof_types.h"
 #include "model/profile.h"
 
-/* TYPE(id, unit): samples' values that are read, by their type's name. */
-#define PPROF_TYPES(TYPE)            \
-	TYPE(calls, "count")         \
-	TYPE(hits, "count")          \
-	TYPE(wall, "nanoseconds")    \
-	TYPE(self, "nanoseconds")    \
-	TYPE(cpu, "nanoseconds")     \
-	TYPE(blocked, "nanoseconds") \
-	TYPE(waiting, "nanoseconds") \
+/* Samples' values that are read, by their type's name. */
+#define PPROF_TYPES(TYPE)       \
+	PPROF_VALUE_TYPES(TYPE) \
 	TYPE(samples, "count") /* of other programs: how many `cpu` is of */
 
 enum pprof_type {

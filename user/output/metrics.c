@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "output/metrics_sink.h"
 
 const struct metric_description metric_descriptions[METRIC_COUNT] = {
@@ -294,19 +295,11 @@ static void advance(struct metrics_stream *stream)
 
 /* ---- The stream ---- */
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 struct metrics_stream *metrics_open(struct profile *profile, const struct metrics_health *health,
     const struct metrics_options *options)
 {
 	struct metrics_stream *stream = calloc(1, sizeof(*stream));
-	const uint64_t begun = clock_ns();
+	const uint64_t begun = clock_ns(CLOCK_MONOTONIC);
 
 	if (!stream) {
 		profile_free(profile);
@@ -325,7 +318,7 @@ struct metrics_stream *metrics_open(struct profile *profile, const struct metric
 		stream->labels.failed = true;
 	else
 		make_labels(stream);
-	stream->spent_ns = clock_ns() - begun;
+	stream->spent_ns = clock_ns(CLOCK_MONOTONIC) - begun;
 	if (!stream->labels.failed)
 		return stream;
 	metrics_close(stream);
@@ -347,13 +340,13 @@ void metrics_close(struct metrics_stream *stream)
 /* Writes so much that some can be read, unless there is no more. */
 static void write_piece(struct metrics_stream *stream)
 {
-	const uint64_t begun = clock_ns();
+	const uint64_t begun = clock_ns(CLOCK_MONOTONIC);
 
 	stream->read_at = stream->out.size = 0;
 	while (stream->metric <= METRIC_COUNT && !stream->out.failed &&
 	       (stream->out.size < PIECE_BYTES || (stream->item && stream->sink->whole)))
 		advance(stream);
-	stream->spent_ns += clock_ns() - begun;
+	stream->spent_ns += clock_ns(CLOCK_MONOTONIC) - begun;
 }
 
 ssize_t metrics_read(struct metrics_stream *stream, char *room, size_t size)

@@ -19,25 +19,16 @@
 #include <string.h>
 
 #include "model/pprof.pb-c.h"
+#include "model/pprof_types.h"
 #include "output/call_paths.h"
 #include "output/gzip.h"
 #include "output/names.h"
 #include "output/notes.h"
 #include "output/text_table.h"
 
-/* TYPE(id, unit), in the order of values. */
-#define TYPES(TYPE)                  \
-	TYPE(calls, "count")         \
-	TYPE(hits, "count")          \
-	TYPE(wall, "nanoseconds")    \
-	TYPE(self, "nanoseconds")    \
-	TYPE(cpu, "nanoseconds")     \
-	TYPE(blocked, "nanoseconds") \
-	TYPE(waiting, "nanoseconds")
-
 enum type {
 #define TYPE(id, unit) TYPE_##id,
-	TYPES(TYPE)
+	PPROF_VALUE_TYPES(TYPE)
 #undef TYPE
 	    TYPE_COUNT
 };
@@ -94,7 +85,7 @@ static void put_types(struct writer *writer)
 {
 	static const char *const names[][2] = {
 #define TYPE(id, unit) {#id, unit},
-	    TYPES(TYPE)
+	    PPROF_VALUE_TYPES(TYPE)
 #undef TYPE
 	};
 	Pprof__Profile part = PPROF__PROFILE__INIT;
