@@ -10,7 +10,9 @@ import time
 import urllib.parse
 
 # What it may be told to do with a request: a status to answer, or one of these.
-MISBEHAVIOURS = ("reset", "nonsense", "hang", "cut", "page", "slow", "flood")
+MISBEHAVIOURS = ("reset", "nonsense", "hang", "cut", "page", "slow")
+# And these accept it, with more to say than anybody reads.
+TALKATIVE = ("long", "flood")
 
 
 class Request:
@@ -22,7 +24,7 @@ class Request:
         self.query = {key: values[0] for key, values in urllib.parse.parse_qs(query).items()}
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         self.body = body
-        self.done = None
+        self.order = self.done = None
 
     def profile(self):
         """pprof's bytes, however they were wrapped; and the labels."""
@@ -83,7 +85,7 @@ class Store:
             request = self.read(peer)
             with self.lock:
                 order = self.orders.pop(0) if self.orders else 200
-                request.done = order
+                request.order = request.done = order
                 self.requests.append(request)
             self.answer(peer, request, order)
         except OSError:
@@ -127,9 +129,12 @@ class Store:
             for _ in range(100):
                 time.sleep(0.1)
                 peer.sendall(b" ")
-        elif order == "flood":
-            peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            while True:
+        elif order in TALKATIVE:
+            with self.lock:
+                request.done = 200
+                self.accepted.append(request)
+            peer.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 1048576\r\n" if order == "long" else b"") + b"\r\n")
+            for _ in range(16) if order == "long" else iter(int, 1):
                 peer.sendall(b"x" * 65536)
         else:
             status, more = order if isinstance(order, tuple) else (order, "")

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 
 #define ANSWER_SHOWN    256
-#define ANSWER_MAX      (64u << 10) /* one that says more is none */
+#define ANSWER_MAX      (64u << 10) /* what comes behind is not read */
 #define CONNECT_MAX_MS  10000
 #define MILLISECOND_NS  1000000u
 #define SECOND_NS       1000000000ull
@@ -119,9 +119,11 @@ static void finish(struct push_transfer *transfer, CURLcode code)
 {
 	CLEANUP_FREE char *error = NULL;
 	struct push_result result = {.answer = transfer->answer};
+	/* Who goes on and on has said how it went before. */
+	const bool is_heard = code == CURLE_OK || transfer->answer_size > ANSWER_MAX;
 	curl_off_t retry_after_s = 0;
 
-	if (code == CURLE_OK) {
+	if (is_heard) {
 		curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &result.status);
 		curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 		result.is_page = is_page(transfer->easy);
