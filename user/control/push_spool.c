@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "control/json_document.h"
 #include "input/input.h"
+#include "model/profile_delta.h"
 #include "output/output.h"
 
 #define TOLD           "told"
@@ -82,6 +83,24 @@ static int read_head(const char *text, uint64_t *ret_number, struct spool_identi
 	return end + 1;
 }
 
+/* One that deltas can be made of. */
+static int read_profile(const char *path, const char *text, size_t size, struct profile **ret_told,
+    struct failure *failure)
+{
+	CLEANUP(profile_free_p) struct profile *told = NULL;
+	CLEANUP(profile_free_p) struct profile *nothing = NULL;
+	int error = input_read_json(path, text, size, &told, failure);
+
+	if (error)
+		return error;
+	error = profile_delta(told, told, &nothing);
+	if (error)
+		return failure_set(failure, -error, "%s: %s", path,
+		    error == -ENOMEM ? "out of memory" : "has something twice");
+	*ret_told = TAKE(told);
+	return 0;
+}
+
 static int parse_told(struct push_spool *spool, const char *path, const char *text, size_t size,
     const struct spool_identity *identity, struct profile **ret_told, struct failure *failure)
 {
@@ -96,7 +115,7 @@ static int parse_told(struct push_spool *spool, const char *path, const char *te
 		*ret_told = profile_new();
 		return *ret_told ? 0 : failure_set(failure, ENOMEM, "out of memory");
 	}
-	return input_read_json(path, text + head, size - (size_t)head, ret_told, failure);
+	return read_profile(path, text + head, size - (size_t)head, ret_told, failure);
 }
 
 /* True: there was no `told`, or it could be read. */
@@ -119,16 +138,22 @@ static bool read_told(struct push_spool *spool, const struct spool_identity *ide
 	return !error && !parse_told(spool, path, text, size, identity, ret_told, failure);
 }
 
+/*
+ * Under another name as well: without any, profiles that wait would look like those of a spool that
+ * was never begun, so it stays until the next one replaces it.
+ */
 static void put_aside(struct push_spool *spool, const struct failure *why)
 {
 	CLEANUP_FREE char *path = path_in(spool, TOLD);
 	CLEANUP_FREE char *aside = path_in(spool, DAMAGED);
+	bool kept = false;
 
-	if (path && aside)
-		(void)rename(path, aside);
-	log_warning("%s; it is kept as " DAMAGED ", and only what is counted from now on is "
-		    "pushed",
-	    why->text);
+	if (path && aside) {
+		(void)unlink(aside);
+		kept = link(path, aside) == 0;
+	}
+	log_warning("%s; %sonly what is counted from now on is pushed", why->text,
+	    kept ? "it is kept as " DAMAGED ", and " : "");
 }
 
 static int write_told(const struct push_spool *spool, uint64_t number, const struct profile *told,
@@ -260,11 +285,12 @@ void push_spool_remove(struct push_spool *spool, uint64_t number)
 	}
 }
 
-static void make_room(struct push_spool *spool, uint64_t size)
+/* Once the newest, which fits alone, is there to stay: until then it may go wrong. */
+static void make_room(struct push_spool *spool)
 {
 	const uint64_t dropped = spool->dropped;
 
-	while (spool->items.count && spool->bytes + size > spool->limit) {
+	while (spool->items.count > 1 && spool->bytes > spool->limit) {
 		push_spool_remove(spool, spool->items.items[0].number);
 		spool->dropped++;
 	}
@@ -286,10 +312,8 @@ int push_spool_add(struct push_spool *spool, const struct spool_item *item, cons
 	path = item_path(spool, &copy);
 	if (!path || ARRAY_RESERVE(&spool->items, 1))
 		return failure_set(failure, ENOMEM, "out of memory");
-	if (fits) {
-		make_room(spool, copy.size);
+	if (fits)
 		error = file_write_atomically(path, data, copy.size, failure);
-	}
 	if (!error)
 		error = write_told(spool, copy.number, told, identity, failure);
 	if (error) {
@@ -300,6 +324,7 @@ int push_spool_add(struct push_spool *spool, const struct spool_item *item, cons
 	if (fits) {
 		spool->items.items[spool->items.count++] = copy;
 		spool->bytes += copy.size;
+		make_room(spool);
 		return 0;
 	}
 	spool->dropped++;

@@ -48,9 +48,9 @@ int push_spool_open(const char *directory, uint64_t limit, const struct spool_id
 void push_spool_fini(struct push_spool *spool);
 
 /*
- * Puts in a profile, as pprof has it, and what was told with it. The oldest are dropped until it
- * fits; it is dropped itself if it does not fit alone. On failure it is not in the spool, though
- * older ones may have been dropped.
+ * Puts in a profile, as pprof has it, and what was told with it. Once it is there the oldest are
+ * dropped until all fit: for that moment the limit is exceeded by the new one. It is dropped itself
+ * if it does not fit alone. On failure the spool is as it was.
  */
 int push_spool_add(struct push_spool *spool, const struct spool_item *item, const void *data,
     const struct profile *told, const struct spool_identity *identity, struct failure *failure);
