@@ -222,10 +222,11 @@ void push_after_reset(struct push *push)
 	struct failure failure = {0};
 	int error = 0;
 
-	if (!push || !push->before || !push->told)
+	if (!push || !push->told)
 		return;
 	error = push->options.drain(push->options.context, &after, &failure);
-	if (!error && profile_delta_forget(&push->told, push->before, after))
+	if (!error && (push->before ? profile_delta_forget(&push->told, push->before, after)
+				    : profile_delta_correct(&push->told, after)))
 		error = failure_set(&failure, ENOMEM, "out of memory");
 	if (!error && !push->pending) /* which is in it, and not on disk */
 		error = push_spool_tell(&push->spool, push->told, &push->identity, &failure);
