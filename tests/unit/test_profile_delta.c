@@ -194,6 +194,49 @@ static void test_stacks(void **state)
 		assert_true(*frame < second->frames.count);
 }
 
+/* Two files of one build are one image: their stacks are one, and told once. */
+static void test_copies_of_an_image(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *told = profile_new();
+	CLEANUP(profile_free_p) struct profile *first = NULL, *second = NULL, *third = NULL;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		struct profile *now = profile_example("/a.c");
+		struct profile_frame copy = now->frames.items[1];
+
+		now->images.items[1].path = profile_intern(now, "/copy/of/lua");
+		now->images.items[1].build_id = now->images.items[0].build_id;
+		copy.image = 1;
+		ARRAY_APPEND(&now->frames, copy);
+		ARRAY_APPEND(
+		    &now->stacks, (struct profile_stack){.cpu_samples = round == 2 ? 9 : 7});
+		ARRAY_APPEND(&now->stacks.items[2].frames, 0);
+		ARRAY_APPEND(&now->stacks.items[2].frames, 3);
+		*(round == 0 ? &first : round == 1 ? &second : &third) = tell(told, now);
+	}
+	assert_int_equal(first->frames.count, 3);
+	assert_int_equal(first->stacks.count, 2);
+	assert_int_equal(first->stacks.items[0].cpu_samples, 3 + 7);
+	assert_true(profile_delta_is_empty(second));
+	assert_int_equal(third->stacks.items[0].cpu_samples, 2);
+	assert_int_equal(third->stacks.items[1].cpu_samples, 0);
+}
+
+/* How long probes stood is of all of the time: deltas do not add it up. */
+static void test_stands(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *told = profile_new();
+	CLEANUP(profile_free_p) struct profile *first = tell(told, profile_example("/a.c"));
+	CLEANUP(profile_free_p) struct profile *second = tell(told, profile_example("/a.c"));
+
+	(void)state;
+	assert_false(profile_was_away(find(first, "main")));
+	assert_false(profile_was_away(find(told, "main")));
+	assert_int_equal(second->cost.budget.slices, 0);
+	assert_int_equal(told->cost.budget.stood_ns, 0);
+}
+
 /* Counts that a reset takes away are taken from what was told: all that comes is new. */
 static void test_reset(void **state)
 {
@@ -305,6 +348,8 @@ int main(void)
 	    cmocka_unit_test(test_times_without_lines),
 	    cmocka_unit_test(test_equal_functions),
 	    cmocka_unit_test(test_stacks),
+	    cmocka_unit_test(test_copies_of_an_image),
+	    cmocka_unit_test(test_stands),
 	    cmocka_unit_test(test_reset),
 	    cmocka_unit_test(test_reset_of_all),
 	    cmocka_unit_test(test_correct),

@@ -67,6 +67,24 @@ static void test_merge_estimates(void **state)
 	assert_int_equal(stood->lines.items[0].in_all.count_error, 9);
 }
 
+/* Nobody wanted it to stand in the time of a profile that does not know it. */
+static void test_merge_stands(void **state)
+{
+	CLEANUP(profile_free_p) struct profile *sum = profile_example("/b.c");
+	CLEANUP(profile_free_p) struct profile *more = profile_example("/a.c");
+	const struct profile_function *function;
+
+	(void)state;
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(sum->functions.count, 4);
+	function = &sum->functions.items[3];
+	assert_string_equal(function->file, "/a.c");
+	assert_int_equal(function->lines_stand.stood_ns, 40000000);
+	assert_int_equal(function->lines_stand.away_ns, 960000000);
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(sum->functions.items[3].lines_stand.stood_ns, 80000000);
+}
+
 /* Equal stacks are one; other frames and images find their place. */
 static void test_merge_stacks(void **state)
 {
@@ -300,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_merge_doubles),
 	    cmocka_unit_test(test_merge_estimates),
+	    cmocka_unit_test(test_merge_stands),
 	    cmocka_unit_test(test_merge_stacks),
 	    cmocka_unit_test(test_merge_periods),
 	    cmocka_unit_test(test_merge_maps_callers),

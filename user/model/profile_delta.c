@@ -131,7 +131,8 @@ static void take_callers(struct profile_function *function, const struct profile
 static void take_function(const struct taking *taking, struct profile_function *function,
     const struct profile_function *told)
 {
-	function->in_all = (struct profile_estimate){0}; /* of all of the time alone */
+	function->in_all = (struct profile_estimate){0}; /* of all of the time alone, as these: */
+	function->calls_stand = function->lines_stand = (struct profile_stand){0};
 	take(&function->calls, told->calls);
 	take(&function->primitive_calls, told->primitive_calls);
 	take(&function->timed_calls, told->timed_calls);
@@ -165,6 +166,7 @@ static void take_rest(const struct taking *taking)
 	take(&merged->cost.off_cpu_ns, told->cost.off_cpu_ns);
 	take(&merged->cost.bystander_hits, told->cost.bystander_hits);
 	take(&merged->cost.cpu_samples, samples_of(taking, told->cost.cpu_samples));
+	merged->cost.budget.stood_ns = merged->cost.budget.slices = 0;
 	merged->accounting = (struct profile_accounting){0};
 }
 

@@ -15,9 +15,10 @@
 
 /*
  * The counts and times that `now` has above `told`, by function, caller, line and stack, as a
- * profile of the time between. Extremes are those of `now`; histograms, and the account of entries
- * and exits, which are not of one time, are left out. `now` is a profile of everything, so that
- * what is missing from it has not gone on. -EBADMSG: `told` is no sum of deltas; -ENOMEM.
+ * profile of the time between. Extremes are those of `now`; histograms, the account of entries and
+ * exits, and for how long probes stood, which are not of one time, are left out. `now` is a profile
+ * of everything, so that what is missing from it has not gone on. -EBADMSG: `told` is no sum of
+ * deltas; -ENOMEM.
  */
 int profile_delta(
     const struct profile *told, const struct profile *now, struct profile **ret_delta);

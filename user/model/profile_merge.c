@@ -280,6 +280,20 @@ static int add_callers(
 	return 0;
 }
 
+/* For how long both stood: one that the sum did not know was not to stand in its time. */
+static void add_stands(
+    const struct merge *merge, struct profile_function *into, const struct profile_function *from)
+{
+	const bool known = (size_t)(into - merge->sum->functions.items) < merge->key_count;
+	const uint64_t sum_ns = known ? merge->sum->duration_ns : 0;
+	const uint64_t more_ns = merge->more->duration_ns;
+
+	if (!profile_was_away(into) && !profile_was_away(from))
+		return;
+	add_stand(&into->calls_stand, sum_ns, &from->calls_stand, more_ns);
+	add_stand(&into->lines_stand, sum_ns, &from->lines_stand, more_ns);
+}
+
 static void add_numbers(
     const struct merge *merge, struct profile_function *into, const struct profile_function *from)
 {
@@ -308,12 +322,7 @@ static void add_numbers(
 		into->rate = into->timed_calls < into->calls
 				 ? (double)into->timed_calls / (double)into->calls
 				 : 1.0;
-	if (profile_was_away(into) || profile_was_away(from)) {
-		const uint64_t sum_ns = merge->sum->duration_ns, more_ns = merge->more->duration_ns;
-
-		add_stand(&into->calls_stand, sum_ns, &from->calls_stand, more_ns);
-		add_stand(&into->lines_stand, sum_ns, &from->lines_stand, more_ns);
-	}
+	add_stands(merge, into, from);
 	if (from->budget_state > into->budget_state)
 		into->budget_state = from->budget_state;
 	profile_add_accounting(&into->accounting, &from->accounting);

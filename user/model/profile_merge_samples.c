@@ -72,29 +72,36 @@ static int stack_compare(const void *left, const void *right)
 	return memcmp(a->frames.items, b->frames.items, a->frames.count * sizeof(uint32_t));
 }
 
-static void index_items(struct indexed *sorted, const void *items, size_t count, size_t size,
-    int (*compare)(const void *, const void *))
+/* Of each item the first one that equals it. */
+static int find_firsts(const void *items, size_t count, size_t size,
+    int (*compare)(const void *, const void *), uint32_t *ret_firsts)
 {
+	CLEANUP_FREE struct indexed *sorted = calloc(count + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
 		sorted[i] = (struct indexed){(const char *)items + i * size, i};
-	if (count)
-		qsort(sorted, count, sizeof(*sorted), compare);
+	qsort(sorted, count, sizeof(*sorted), compare);
+	for (size_t begin = 0, end; begin < count; begin = end) {
+		uint32_t first = sorted[begin].index;
+
+		for (end = begin; end < count && !compare(&sorted[begin], &sorted[end]); end++)
+			if (sorted[end].index < first)
+				first = sorted[end].index;
+		for (size_t at = begin; at < end; at++)
+			ret_firsts[sorted[at].index] = first;
+	}
+	return 0;
 }
 
-/* Where each frame of `more` went in `sum`. */
-static int merge_frames(
-    struct profile *sum, const struct profile *more, const uint32_t *images, uint32_t *frames)
+/* Behind those of `sum`, but not counted yet. */
+static int place_frames(struct profile *sum, const struct profile *more, const uint32_t *images)
 {
-	size_t known = sum->frames.count;
-	CLEANUP_FREE struct indexed *sorted = calloc(known + 1, sizeof(*sorted));
-
-	/* room first: what is sorted must not move */
-	if (!sorted || ARRAY_RESERVE(&sum->frames, more->frames.count))
+	if (ARRAY_RESERVE(&sum->frames, more->frames.count))
 		return -ENOMEM;
-	index_items(sorted, sum->frames.items, known, sizeof(*sum->frames.items), frame_compare);
 	for (size_t i = 0; i < more->frames.count; i++) {
 		struct profile_frame frame = more->frames.items[i];
-		struct indexed wanted = {.item = &frame}, *found;
 
 		frame.name = profile_intern(sum, frame.name);
 		frame.file = profile_intern(sum, frame.file);
@@ -102,46 +109,84 @@ static int merge_frames(
 			return -ENOMEM;
 		if (frame.image < more->images.count)
 			frame.image = images[frame.image];
-		found = bsearch(&wanted, sorted, known, sizeof(*sorted), frame_compare);
-		frames[i] = found ? found->index : (uint32_t)sum->frames.count;
-		if (!found)
-			sum->frames.items[sum->frames.count++] = frame;
+		sum->frames.items[sum->frames.count + i] = frame;
 	}
 	return 0;
 }
 
-int profile_merge_stacks(struct profile *sum, const struct profile *more, const uint32_t *images)
+/* Where each frame of `more` went in `sum`. Images that are one there make frames one, too. */
+static int merge_frames(
+    struct profile *sum, const struct profile *more, const uint32_t *images, uint32_t *frames)
 {
-	size_t known = sum->stacks.count;
-	CLEANUP_FREE struct indexed *sorted = calloc(known + 1, sizeof(*sorted));
-	CLEANUP_FREE uint32_t *frames = calloc(more->frames.count + 1, sizeof(*frames));
-	int error = sorted && frames ? ARRAY_RESERVE(&sum->stacks, more->stacks.count) : -ENOMEM;
+	const size_t known = sum->frames.count, all = known + more->frames.count;
+	CLEANUP_FREE uint32_t *firsts = calloc(all + 1, sizeof(*firsts));
+	int error = firsts ? place_frames(sum, more, images) : -ENOMEM;
 
-	error = error ? error : merge_frames(sum, more, images, frames);
-	if (error)
-		return error;
-	index_items(sorted, sum->stacks.items, known, sizeof(*sum->stacks.items), stack_compare);
+	if (!error)
+		error = find_firsts(
+		    sum->frames.items, all, sizeof(*sum->frames.items), frame_compare, firsts);
+	for (size_t at = known; at < all && !error; at++) {
+		if (firsts[at] == at) {
+			sum->frames.items[sum->frames.count] = sum->frames.items[at];
+			firsts[at] = (uint32_t)sum->frames.count++;
+		} else if (firsts[at] >= known) {
+			firsts[at] = firsts[firsts[at]];
+		}
+		frames[at - known] = firsts[at];
+	}
+	return error;
+}
+
+static int append_stacks(struct profile *sum, const struct profile *more, const uint32_t *frames)
+{
+	if (ARRAY_RESERVE(&sum->stacks, more->stacks.count))
+		return -ENOMEM;
 	ARRAY_FOREACH (stack, &more->stacks) {
-		struct profile_stack *copy = &sum->stacks.items[sum->stacks.count];
-		struct indexed wanted = {.item = copy}, *found;
-		uint64_t samples = profile_samples_of_period(
-		    stack->cpu_samples, more->sampling_period_ns, sum->sampling_period_ns);
+		struct profile_stack *copy = &sum->stacks.items[sum->stacks.count++];
 
-		*copy = (struct profile_stack){.cpu_samples = samples};
+		*copy = (struct profile_stack){
+		    .cpu_samples = profile_samples_of_period(
+			stack->cpu_samples, more->sampling_period_ns, sum->sampling_period_ns)};
 		ARRAY_FOREACH (frame, &stack->frames)
-			error = error ? error : ARRAY_APPEND(&copy->frames, frames[*frame]);
-		if (error) {
-			ARRAY_FREE(&copy->frames);
-			return error;
-		}
-		found = bsearch(&wanted, sorted, known, sizeof(*sorted), stack_compare);
-		if (!found) {
-			sum->stacks.count++;
-			continue;
-		}
-		ARRAY_FREE(&copy->frames);
-		copy = &sum->stacks.items[found->index];
-		copy->cpu_samples = profile_sum(copy->cpu_samples, samples);
+			if (ARRAY_APPEND(&copy->frames, frames[*frame]))
+				return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Stacks from `known` on go to those that are equal, by the first of them. */
+static void unite_stacks(struct profile *sum, size_t known, uint32_t *firsts)
+{
+	const size_t all = sum->stacks.count;
+
+	sum->stacks.count = known;
+	for (size_t at = known; at < all; at++) {
+		struct profile_stack *stack = &sum->stacks.items[at], *same;
+
+		if (firsts[at] == at) {
+			sum->stacks.items[sum->stacks.count] = *stack;
+			firsts[at] = (uint32_t)sum->stacks.count++;
+			continue;
+		}
+		same = &sum->stacks.items[firsts[at] < known ? firsts[at] : firsts[firsts[at]]];
+		same->cpu_samples = profile_sum(same->cpu_samples, stack->cpu_samples);
+		ARRAY_FREE(&stack->frames);
+	}
+}
+
+int profile_merge_stacks(struct profile *sum, const struct profile *more, const uint32_t *images)
+{
+	const size_t known = sum->stacks.count, all = known + more->stacks.count;
+	CLEANUP_FREE uint32_t *firsts = calloc(all + 1, sizeof(*firsts));
+	CLEANUP_FREE uint32_t *frames = calloc(more->frames.count + 1, sizeof(*frames));
+	int error = firsts && frames ? merge_frames(sum, more, images, frames) : -ENOMEM;
+
+	if (!error)
+		error = append_stacks(sum, more, frames);
+	if (!error)
+		error = find_firsts(
+		    sum->stacks.items, all, sizeof(*sum->stacks.items), stack_compare, firsts);
+	if (!error)
+		unite_stacks(sum, known, firsts);
+	return error;
 }
