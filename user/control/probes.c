@@ -259,6 +259,8 @@ int probes_attach(struct probes *probes, struct probe *probe, struct failure *fa
 		error = failure_set(failure, ENOMEM, "out of memory");
 	if (!error)
 		error = place_part(probes, probe, &prepared, &part, failure);
+	if (part.plan)
+		own_files(part.plan);
 	if (error && part.plan) { /* taken from another probe, with its counts */
 		part.phase = PART_ENDED;
 		probe->parts.items[probe->parts.count++] = part;
@@ -266,7 +268,6 @@ int probes_attach(struct probes *probes, struct probe *probe, struct failure *fa
 	if (error)
 		return error;
 	part.identity = prepared.identity;
-	own_files(part.plan);
 	probe->parts.items[probe->parts.count++] = part;
 	return attach_part(probes, probe, probe->parts.count - 1, failure);
 }
