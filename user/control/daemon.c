@@ -504,6 +504,8 @@ static int start(struct daemon *daemon, struct failure *failure)
 	if (!error)
 		error = lock_state(daemon, failure);
 	if (!error)
+		daemon_remove_leftovers(daemon);
+	if (!error)
 		error = read_boot_id(daemon, failure);
 	if (!error)
 		error = open_events(daemon, failure);

@@ -18,6 +18,8 @@
 #define PROBE_SIZE_MAX (1u << 20)
 #define SNAPSHOT_STEM  "snapshot-"
 
+#define LEFTOVER_SUFFIX (sizeof(".XXXXXX") - 1)
+
 static char *path_in(const char *directory, const char *name)
 {
 	char *path;
@@ -89,10 +91,14 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static bool is_snapshot_name(const char *name)
+{
+	return !strncmp(name, SNAPSHOT_STEM, strlen(SNAPSHOT_STEM)) && string_ends(name, ".lprof");
+}
+
 static int is_snapshot(const struct dirent *entry)
 {
-	return !strncmp(entry->d_name, SNAPSHOT_STEM, strlen(SNAPSHOT_STEM)) &&
-	       string_ends(entry->d_name, ".lprof");
+	return is_snapshot_name(entry->d_name);
 }
 
 static uint64_t size_of(const char *path)
@@ -315,6 +321,23 @@ static void remove_matching(const struct daemon *daemon, bool (*matches)(const c
 		closedir(directory);
 }
 
+/* What is left of a file by a write that was killed: its name, and that of mkostemp() behind. */
+static bool is_leftover(const char *name)
+{
+	CLEANUP_FREE char *stem = strdup(name);
+	char *end = stem ? strrchr(stem, '.') : NULL;
+
+	if (!end || strlen(end) != LEFTOVER_SUFFIX)
+		return false;
+	*end = '\0';
+	return is_plan(stem) || !strcmp(stem, "state.json") || is_snapshot_name(stem);
+}
+
+void daemon_remove_leftovers(const struct daemon *daemon)
+{
+	remove_matching(daemon, is_leftover);
+}
+
 static bool is_internal(const char *name)
 {
 	return is_plan(name) || !strncmp(name, "state.json", 10) || !strcmp(name, "lock");
@@ -328,4 +351,5 @@ void daemon_remove_plans(const struct daemon *daemon)
 void daemon_remove_files(const struct daemon *daemon)
 {
 	remove_matching(daemon, is_internal);
+	daemon_remove_leftovers(daemon);
 }

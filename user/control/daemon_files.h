@@ -26,7 +26,9 @@ int daemon_save_old(
 /* Sets the probes of /etc/lprof/probes.d/ *.conf; those that stand already are left as they are. */
 int daemon_read_probes(struct daemon *daemon, struct failure *failure);
 
-/* Removes plans, or all that lprofd wrote but profiles. */
+/* Removes what writes that were killed left behind, plans, or all that lprofd wrote but profiles.
+ */
+void daemon_remove_leftovers(const struct daemon *daemon);
 void daemon_remove_plans(const struct daemon *daemon);
 void daemon_remove_files(const struct daemon *daemon);
 
