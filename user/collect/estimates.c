@@ -159,6 +159,7 @@ static void find_work(const struct exposure *exposure, double busy, struct amoun
 
 struct rate {
 	double rate; /* NAN: not known */
+	double work; /* that it was seen in */
 	double loaded, doubt;
 };
 
@@ -166,7 +167,7 @@ static struct rate rate_of(
     const struct exposure *exposure, const struct amount *amount, double value)
 {
 	const double work = work_of(exposure, amount);
-	struct rate rate = {.rate = work > 0 ? value / work : NAN};
+	struct rate rate = {.rate = work > 0 ? value / work : NAN, .work = work};
 
 	if (work > 0 && !exposure->by_calls) {
 		rate.loaded = rate.rate * amount->spent_ns / work;
@@ -188,8 +189,11 @@ static void add_gap(struct track *track, double gap, struct rate before, struct 
 	track->gaps += gap * (before.rate + after.rate) / 2;
 	track->loaded += gap * (before.loaded + after.loaded) / 2;
 	track->doubt += gap * (before.doubt + after.doubt) / 2;
-	track->variance +=
-	    one ? pow(gap * before.rate, 2) : pow(gap * (before.rate - after.rate), 2) / 2;
+	/* Stretches differ from a gap as well, by as much as from each other, the less the longer
+	 * it is. */
+	track->variance += one ? pow(gap * before.rate, 2)
+			       : gap * (gap + (before.work + after.work) / 2) *
+				     pow(before.rate - after.rate, 2) / 2;
 }
 
 static bool is_done(const struct exposure *exposure)

@@ -6,9 +6,10 @@
  * Time is cut into stretches that probes stood, and gaps. In a gap things went on as fast as in the
  * mean of the stretches before and after it: not as in the mean of all stretches, because these
  * last long while little happens and short while much does. How much the two differ tells the
- * error: for independent stretches half the square of the difference is the variance of what the
- * gap adds, and where the target changed its ways in the gap it is about the square of what is not
- * known. A sum of these over all gaps is the variance of the estimate.
+ * error: for independent stretches half the square of the difference is the variance of their mean
+ * as gaps use it, each stretch twice, and what goes on in the gap itself varies likewise, by the
+ * less the longer it is; where the target changed its ways in the gap it is about the square of
+ * what is not known. A sum of these over all gaps is the variance of the estimate.
  *
  * Work is measured by the CPU time that targets took, less what probes took of it: these slow a
  * busy target down, so that it does less while they stand. What their cost may be off is therefore
