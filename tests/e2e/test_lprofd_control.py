@@ -72,6 +72,21 @@ def check_rate_and_reset(server, program):
     refused(lambda: server.call("SetRate", probe="none", rate=1), "ENOENT", "none", "rate of nothing")
 
 
+def check_rate_of_the_removed(server, program):
+    """A probe that takes up what a removed one counted has the rate that it asks for."""
+    for rate in (0, None):
+        probe = server.call("Add", image=str(program), specs=[{"text": "descend"}])["probe"]
+        before = server.function("descend")
+        if rate is not None:
+            server.call("SetRate", probe="descend", rate=rate)
+        measuring.succeed([program, "recursion"])
+        after = server.function("descend")
+        calls, timed = (after[key] - before[key] for key in ("calls", "timed_calls"))
+        checks.that(calls > 0, "calls of descend")
+        checks.equal(timed, 0 if rate == 0 else calls, f"timed calls of descend after SetRate {rate}")
+        server.call("Remove", probes=[str(probe["id"])])
+
+
 def check_removed_while_running(server, program, directory):
     """A call that never returns was left out by its rate; removed, it no longer decides for those inside."""
     copy = directory / "running"
@@ -289,6 +304,7 @@ def main():
             check_service(server)
             check_image(server, program)
             check_rate_and_reset(server, program)
+            check_rate_of_the_removed(server, program)
             check_processes(server, program, directory)
             server.call("Reset")
             check_removed_while_running(server, program, directory)

@@ -116,9 +116,12 @@ static struct probe *find_equal(
 
 /* ---- Parts ---- */
 
-/* A part of the same plan that ended: its place and its counts are taken up again. */
-static bool take_ended_part(
-    struct probes *probes, const struct probe *probe, uint64_t hash, struct probe_part *ret_part)
+/*
+ * A part of the same plan that ended: its place and its counts are taken up again. *ret_other: it
+ * was another probe's.
+ */
+static bool take_ended_part(struct probes *probes, const struct probe *probe, uint64_t hash,
+    struct probe_part *ret_part, bool *ret_other)
 {
 	ARRAY_FOREACH (other, &probes->all) {
 		if ((*other)->user != probe->user || ((*other)->active && *other != probe))
@@ -129,6 +132,7 @@ static bool take_ended_part(
 				probe->request.off_cpu)
 				continue;
 			*ret_part = *part;
+			*ret_other = *other != probe;
 			memmove(part, part + 1,
 			    (size_t)((*other)->parts.items + (*other)->parts.count - part - 1) *
 				sizeof(*part));
@@ -156,21 +160,35 @@ static struct engine_part_options part_options(const struct probe *probe)
 	    .follow = probe->request.follow};
 }
 
+/* As planned: what was set meanwhile was set for another probe. */
+static int restore_rates(
+    struct engine *engine, const struct probe_part *part, struct failure *failure)
+{
+	int error = 0;
+
+	for (uint32_t at = 0; at < part->plan->functions.count && !error; at++)
+		error = engine_set_part_rate(
+		    engine, part->number, at, part->plan->functions.items[at].rate, failure);
+	return error;
+}
+
 /* Gives the plan a place in the engine: one that an equal plan had, or a new one. */
 static int place_part(struct probes *probes, const struct probe *probe,
     struct prepared_plan *prepared, struct probe_part *ret_part, struct failure *failure)
 {
 	const struct engine_part_options options = part_options(probe);
 	struct engine *engine = probes->options.engine;
+	bool other;
 	int error;
 
 	/* Plans without probes are all the same, and say nothing of whom they are. */
 	if (prepared->plan->sites.count &&
-	    take_ended_part(probes, probe, prepared->hash, ret_part)) {
+	    take_ended_part(probes, probe, prepared->hash, ret_part, &other)) {
 		for (size_t at = 0; at < ret_part->plan->images.count; at++)
 			ret_part->plan->images.items[at].fd = prepared->plan->images.items[at].fd;
 		engine_show_part(engine, ret_part->number, true);
-		return engine_revive(engine, ret_part->number, &options, failure);
+		error = engine_revive(engine, ret_part->number, &options, failure);
+		return error || !other ? error : restore_rates(engine, ret_part, failure);
 	}
 	*ret_part = (struct probe_part){
 	    .slot = NO_SLOT, .hash = prepared->hash, .file = probes->next_file++};
