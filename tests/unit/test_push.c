@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is pushed when something goes wrong around a reset.
+// Each count is put on disk once, whatever goes wrong around a reset, and whatever names are like.
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 
 /* Counters that can be read, or not. */
 struct counted {
+	const char *name;
 	uint64_t calls;
 	bool fails;
 };
@@ -32,7 +33,7 @@ static int drain(void *context, struct profile **ret_profile, struct failure *fa
 	profile->started_ns = 1000;
 	profile->duration_ns = 1000;
 	function = profile_add_function(profile);
-	function->name = function->linkage_name = profile_intern(profile, "add");
+	function->name = function->linkage_name = profile_intern(profile, counted->name);
 	function->image = PROFILE_NO_IMAGE;
 	function->calls = function->timed_calls = counted->calls;
 	*ret_profile = profile;
@@ -64,49 +65,85 @@ static uint64_t calls_waiting(const char *state_directory)
 	return calls;
 }
 
+/* A pusher with a state directory of its own, whose store is not there. */
+struct pushing {
+	char directory[32];
+	struct config config;
+	struct push_options options;
+	struct push *push;
+};
+
+static void begin(struct pushing *pushing, struct counted *counted)
+{
+	static const char config[] = "[lprofd]\npush_url = http://127.0.0.1:1/ingest\n";
+
+	*pushing = (struct pushing){.directory = "/tmp/lprof-push-XXXXXX"};
+	assert_non_null(mkdtemp(pushing->directory));
+	assert_int_equal(config_init(&pushing->config), 0);
+	assert_int_equal(config_read_text(&pushing->config, "x", config, NULL), 0);
+	pushing->options = (struct push_options){.config = &pushing->config,
+	    .state_directory = pushing->directory,
+	    .boot = BOOT,
+	    .started_ns = 1,
+	    .drain = drain,
+	    .context = counted};
+	assert_true(sd_event_new(&pushing->options.event) >= 0);
+	assert_int_equal(push_open(&pushing->options, &pushing->push, NULL), 0);
+}
+
+static void end(struct pushing *pushing)
+{
+	push_free(pushing->push);
+	push_purge(pushing->directory);
+	config_fini(&pushing->config);
+	sd_event_unref(pushing->options.event);
+	assert_int_equal(rmdir(pushing->directory), 0);
+}
+
 /* Counters that could not be read before a reset: what they count after it is pushed all the same.
  */
 static void test_reset_unread(void **state)
 {
-	char directory[] = "/tmp/lprof-push-XXXXXX";
-	struct counted counted = {.calls = 100};
-	struct config config;
-	struct push_options options = {.config = &config,
-	    .state_directory = directory,
-	    .boot = BOOT,
-	    .started_ns = 1,
-	    .drain = drain,
-	    .context = &counted};
-	struct push *push = NULL;
+	struct counted counted = {.name = "add", .calls = 100};
+	struct pushing pushing;
 
 	(void)state;
-	assert_non_null(mkdtemp(directory));
-	assert_true(sd_event_new(&options.event) >= 0);
-	assert_int_equal(config_init(&config), 0);
-	assert_int_equal(config_read_text(&config, "x",
-			     "[lprofd]\npush_url = http://127.0.0.1:1/ingest\n", NULL),
-	    0);
-	assert_int_equal(push_open(&options, &push, NULL), 0);
-	assert_int_equal(push_finish(push, NULL), 0);
-	assert_int_equal(calls_waiting(directory), 100);
+	begin(&pushing, &counted);
+	assert_int_equal(push_finish(pushing.push, NULL), 0);
+	assert_int_equal(calls_waiting(pushing.directory), 100);
 	counted.fails = true;
-	push_before_reset(push);
-	counted = (struct counted){0};
-	push_after_reset(push);
+	push_before_reset(pushing.push);
+	counted = (struct counted){.name = "add"};
+	push_after_reset(pushing.push);
 	counted.calls = 50;
-	assert_int_equal(push_finish(push, NULL), 0);
-	assert_int_equal(calls_waiting(directory), 150);
-	push_free(push);
-	push_purge(directory);
-	config_fini(&config);
-	sd_event_unref(options.event);
-	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(push_finish(pushing.push, NULL), 0);
+	assert_int_equal(calls_waiting(pushing.directory), 150);
+	end(&pushing);
+}
+
+/* A name that no file keeps as it is: after a restart it is the same function all the same. */
+static void test_odd_names(void **state)
+{
+	struct counted counted = {.name = "m\xfcller\x1b\t\"\n", .calls = 100};
+	struct pushing pushing;
+
+	(void)state;
+	begin(&pushing, &counted);
+	for (int start = 0; start < 3; start++) {
+		assert_int_equal(push_finish(pushing.push, NULL), 0);
+		assert_int_equal(calls_waiting(pushing.directory), counted.calls);
+		counted.calls += 10;
+		push_free(pushing.push);
+		assert_int_equal(push_open(&pushing.options, &pushing.push, NULL), 0);
+	}
+	end(&pushing);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_reset_unread),
+	    cmocka_unit_test(test_odd_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

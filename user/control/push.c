@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "control/json_document.h"
+#include "control/push_names.h"
 #include "control/push_protocol.h"
 #include "control/push_spool.h"
 #include "control/push_transfer.h"
@@ -73,6 +74,18 @@ static void start_timer(sd_event_source *timer, uint64_t ns)
 }
 
 /* ---- Into the spool ---- */
+
+static int drain(const struct push *push, struct profile **ret_profile, struct failure *failure)
+{
+	CLEANUP(profile_free_p) struct profile *profile = NULL;
+	int error = push->options.drain(push->options.context, &profile, failure);
+
+	if (!error && push_names_settle(profile))
+		error = failure_set(failure, ENOMEM, "out of memory");
+	if (!error)
+		*ret_profile = TAKE(profile);
+	return error;
+}
 
 static int write_pprof(
     const struct profile *profile, struct memory_text *text, struct failure *failure)
@@ -184,7 +197,7 @@ static int drain_and_take(struct push *push, struct profile **ret_now, struct fa
 {
 	CLEANUP(profile_free_p) struct profile *now = NULL;
 	struct failure why = {0};
-	int error = push->options.drain(push->options.context, &now, &why);
+	int error = drain(push, &now, &why);
 
 	if (!error)
 		error = take(push, now, &why);
@@ -224,7 +237,7 @@ void push_after_reset(struct push *push)
 
 	if (!push || !push->told)
 		return;
-	error = push->options.drain(push->options.context, &after, &failure);
+	error = drain(push, &after, &failure);
 	if (!error && (push->before ? profile_delta_forget(&push->told, push->before, after)
 				    : profile_delta_correct(&push->told, after)))
 		error = failure_set(&failure, ENOMEM, "out of memory");
@@ -556,7 +569,7 @@ static int open_spool(struct push *push, struct failure *failure)
 	error = push_spool_open(directory, push->options.config->numbers[CONFIG_push_spool_bytes],
 	    &push->identity, &push->spool, &push->told, failure);
 	if (!error)
-		error = push->options.drain(push->options.context, &now, failure);
+		error = drain(push, &now, failure);
 	if (error)
 		return error;
 	if (!push->told)
