@@ -65,6 +65,9 @@ static void test_merge_estimates(void **state)
 	assert_int_equal(stood->in_all.total_ns, 6000000 + 6600000);
 	assert_int_equal(stood->lines.items[0].in_all.count, 2 + 50);
 	assert_int_equal(stood->lines.items[0].in_all.count_error, 9);
+	stood->in_all.count_error = more->functions.items[1].in_all.count_error = INT64_MAX;
+	assert_int_equal(profile_merge(sum, more), 0);
+	assert_int_equal(stood->in_all.count_error, INT64_MAX); /* what a file can say */
 }
 
 /* Nobody wanted it to stand in the time of a profile that does not know it. */

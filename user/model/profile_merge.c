@@ -176,8 +176,8 @@ static struct profile_estimate estimate_of_line(
 static void add_estimate(struct profile_estimate *into, const struct profile_estimate *from)
 {
 	into->count = profile_sum(into->count, from->count);
-	into->count_error =
-	    (uint64_t)ceil(hypot((double)into->count_error, (double)from->count_error));
+	into->count_error = profile_sum(
+	    (uint64_t)ceil(hypot((double)into->count_error, (double)from->count_error)), 0);
 	into->total_ns = profile_sum_ns(into->total_ns, from->total_ns);
 	into->total_error_ns = profile_sum(into->total_error_ns, from->total_error_ns);
 }
