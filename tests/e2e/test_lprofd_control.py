@@ -68,7 +68,13 @@ def check_rate_and_reset(server, program):
     measuring.succeed([program, "leaf"])
     leaf = server.function("leaf")
     checks.equal((leaf["calls"], leaf["timed_calls"]), (2 * 7919, 7919), "calls and timed calls at rate 0")
-    server.call("SetRate", probe="1", rate=1)
+    for rate, timed in ((1, 2 * 7919), (0, 2 * 7919), (0.0, 2 * 7919), (1.0, 3 * 7919)):
+        specs = [{"text": "leaf", "rate": rate}, {"text": "outer", "lines": True, "rate": rate}]
+        checks.that(not server.call("Add", image=str(program), specs=specs)["created"], "the same probe at another rate")
+        measuring.succeed([program, "leaf"])
+        checks.equal(server.function("leaf")["timed_calls"], timed, f"timed calls once asked for rate {rate}")
+    refused(lambda: server.call("Add", image=str(program), specs=[{**specs[0], "rate": 0.5}, specs[1]]), "EEXIST", "lprof rate",
+            "rates that differ by function")
     refused(lambda: server.call("SetRate", probe="none", rate=1), "ENOENT", "none", "rate of nothing")
 
 

@@ -300,11 +300,36 @@ static void set_end(struct probe *probe)
 	    for_ns ? now_ns() + (int64_t)(for_ns < INT64_MAX / 4 ? for_ns : INT64_MAX / 4) : 0;
 }
 
+/* Of an equal request, rates may differ. What each spec's functions are is not known any more. */
+static int renew_rates(struct probes *probes, struct probe *probe,
+    const struct probe_request *request, struct failure *failure)
+{
+	const struct spec_request *specs = request->specs.items;
+	bool changed = false, mixed = false;
+	ssize_t done;
+
+	for (size_t at = 0; at < request->specs.count; at++) {
+		changed = changed || specs[at].rate != probe->request.specs.items[at].rate;
+		mixed = mixed || specs[at].rate != specs[0].rate;
+	}
+	if (changed && mixed)
+		return failure_set(failure, EEXIST,
+		    "probe %llu has other rates: change them by lprof rate, or remove it first",
+		    (unsigned long long)probe->id);
+	if (!changed)
+		return 0;
+	done = probe_set_rate(probes, probe, NULL, specs[0].rate, failure);
+	return done < 0 ? (int)done : 0;
+}
+
 static int renew(struct probes *probes, struct probe *probe, struct probe_request *request,
     struct failure *failure)
 {
 	struct probe_request old = probe->request;
+	int error = renew_rates(probes, probe, request, failure);
 
+	if (error)
+		return error;
 	probe->request = *request;
 	*request = old; /* the caller frees it */
 	set_end(probe);

@@ -80,8 +80,8 @@ void probes_fini(struct probes *probes); /* detaches nothing */
 
 /*
  * Plans and attaches. A request that equals an active probe's of the same user is that probe, with
- * the new end and outputs. Takes the request's content. *ret_created: it is new. -EEXIST: another
- * probe stands where this one would.
+ * the new end, outputs and rate. Takes the request's content. *ret_created: it is new. -EEXIST:
+ * another probe stands where this one would, or has rates that differ by spec.
  */
 int probes_add(struct probes *probes, struct probe_request *request, uid_t user,
     struct probe **ret_probe, bool *ret_created, struct failure *failure);
