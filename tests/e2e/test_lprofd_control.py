@@ -13,6 +13,7 @@ import urllib.request
 import daemon
 import measuring
 
+MOST = 512  # probes at once
 checks = measuring.Checks()
 
 
@@ -298,6 +299,30 @@ def check_stop(server):
     checks.that(not server.pins.exists(), "no pins stay")
 
 
+def check_most(directory):
+    """There is an end to probes at once, also for one that takes up what a removed one counted."""
+    directory.mkdir()
+    source, many = directory / "many.c", directory / "many"
+    functions = (f"void f{at}(void) {{ __asm__ volatile(\"nop\"); }}\n" for at in range(MOST + 2))
+    source.write_text("".join(functions) + "int main(void) { return 0; }\n")
+    subprocess.run(["gcc", "-g", "-O1", "-o", many, source], check=True)
+    server = daemon.Daemon(directory, "", "most")
+
+    def add(at):
+        return str(server.call("Add", image=str(many), specs=[{"text": f"f{at}"}])["probe"]["id"])
+
+    try:
+        checks.that(server.start(), f"lprofd starts: {server.said}")
+        server.call("Remove", probes=[add(0)])
+        added = [add(at) for at in range(1, MOST + 1)]
+        refused(lambda: add(MOST + 1), "E2BIG", "the most at once", "one more than the most")
+        refused(lambda: add(0), "E2BIG", "the most at once", "a removed one, beside the most")
+        server.call("Remove", probes=added[:1])
+        checks.equal(len(server.call("Remove", probes=[*added[1:], add(0)])["removed"]), MOST, "removed")
+    finally:
+        server.close()
+
+
 def main():
     daemon.need_daemon()
     program = measuring.built("counted", "gcc-O2").resolve()
@@ -329,6 +354,7 @@ def main():
             checks.equal(server.stop(), 0, "status after the second SIGTERM")
         finally:
             server.close()
+        check_most(directory / "most")
     checks.finish(60, "lprofd")
 
 

@@ -244,6 +244,12 @@ static uint32_t choose_account(const struct engine *engine)
 	return 0;
 }
 
+static int fail_full(struct failure *failure)
+{
+	return failure_set(
+	    failure, E2BIG, "%d probes are the most at once: remove one", ACCOUNTS_MAX / 2);
+}
+
 /* The part at its place, counted as part of what is full. */
 static int append_part(struct engine *engine, const struct plan *plan,
     const struct engine_place *place, uint32_t *ret_part, struct failure *failure)
@@ -254,8 +260,7 @@ static int append_part(struct engine *engine, const struct plan *plan,
 
 	if (!account) {
 		free(part);
-		return failure_set(
-		    failure, E2BIG, "%d probes are the most at once: remove one", ACCOUNTS_MAX / 2);
+		return fail_full(failure);
 	}
 	if (!part || ARRAY_APPEND(&engine->parts, part)) {
 		free(part);
@@ -298,14 +303,15 @@ int engine_revive(struct engine *engine, uint32_t part, const struct engine_part
     struct failure *failure)
 {
 	struct part *revived = engine->parts.items[part];
-	int error = engine_wake(engine, failure);
+	const uint32_t account = choose_account(engine);
+	int error = account ? engine_wake(engine, failure) : fail_full(failure);
 
 	if (!error)
 		error = choose_scope(engine, options, &revived->place.scope, failure);
 	if (error)
 		return error;
-	revived->account = choose_account(engine);
-	clear_accounts(engine, revived->account);
+	revived->account = account;
+	clear_accounts(engine, account);
 	revived->live = true;
 	return engine_set_all(engine, part, STEP_FULL, failure);
 }
