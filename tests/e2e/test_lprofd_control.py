@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -323,6 +324,25 @@ def check_most(directory):
         server.close()
 
 
+def check_file_rates(directory, program):
+    """A probe of a file keeps the rate that it was given when lprofd is killed; reading the file again sets that of the file."""
+    directory.mkdir()
+    server = daemon.Daemon(directory, "", "files")
+    (server.probes / "leaf.conf").write_text(f"[probe]\nimage = {program}\nfunction = leaf\n")
+    timed = 0
+    try:
+        checks.that(server.start(), f"lprofd starts: {server.said}")
+        for change, more in ((lambda: server.call("SetRate", probe="1", rate=0), 0), (lambda: (server.kill(), server.start()), 0),
+                             (lambda: server.process.send_signal(signal.SIGHUP), 7919)):
+            change()
+            time.sleep(0.5)
+            measuring.succeed([program, "leaf"])
+            timed += more
+            checks.equal(server.function("leaf")["timed_calls"], timed, "timed calls of a file's probe")
+    finally:
+        server.close()
+
+
 def main():
     daemon.need_daemon()
     program = measuring.built("counted", "gcc-O2").resolve()
@@ -355,6 +375,7 @@ def main():
         finally:
             server.close()
         check_most(directory / "most")
+        check_file_rates(directory / "files", program)
     checks.finish(60, "lprofd")
 
 

@@ -388,7 +388,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	(void)info;
 	(void)sd_notify(0, "RELOADING=1");
-	if (daemon_read_probes(daemon, &failure))
+	if (daemon_read_probes(daemon, false, &failure))
 		log_error("%s", failure.text);
 	(void)sd_notify(0, "READY=1");
 	return 0;
@@ -516,7 +516,7 @@ static int start(struct daemon *daemon, struct failure *failure)
 	if (!error)
 		error = follow_budget(daemon, failure);
 	if (!error)
-		error = daemon_read_probes(daemon, failure);
+		error = daemon_read_probes(daemon, daemon->restarts, failure);
 	if (!error)
 		error = open_server(daemon, failure);
 	return error ? error : open_http(daemon, failure);

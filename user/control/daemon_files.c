@@ -160,7 +160,8 @@ void daemon_snapshot_if_due(struct daemon *daemon)
 
 /* ---- Probes of the configuration ---- */
 
-static int read_probe(struct daemon *daemon, const char *path, struct failure *failure)
+static int read_probe(
+    struct daemon *daemon, const char *path, bool adopted, struct failure *failure)
 {
 	struct probe_request request CLEANUP(request_fini) = {0};
 	CLEANUP_FREE char *text = NULL;
@@ -171,7 +172,7 @@ static int read_probe(struct daemon *daemon, const char *path, struct failure *f
 
 	if (!error)
 		error = config_read_probe_text(path, text, &request, failure);
-	if (error)
+	if (error || (adopted && probes_have(&daemon->probes, &request, 0)))
 		return error;
 	/* An image that is not installed yet is no reason not to start. */
 	struct failure why = {0};
@@ -186,7 +187,7 @@ static int is_probe_file(const struct dirent *entry)
 	return entry->d_name[0] != '.' && string_ends(entry->d_name, ".conf");
 }
 
-int daemon_read_probes(struct daemon *daemon, struct failure *failure)
+int daemon_read_probes(struct daemon *daemon, bool adopted, struct failure *failure)
 {
 	const char *directory = daemon->options.probes ? daemon->options.probes : CONFIG_PROBES;
 	struct dirent **entries;
@@ -196,7 +197,7 @@ int daemon_read_probes(struct daemon *daemon, struct failure *failure)
 		CLEANUP_FREE char *path = path_in(directory, entries[at]->d_name);
 
 		if (!error)
-			error = path ? read_probe(daemon, path, failure)
+			error = path ? read_probe(daemon, path, adopted, failure)
 				     : failure_set(failure, ENOMEM, "out of memory");
 		free(entries[at]);
 	}

@@ -23,9 +23,11 @@ void daemon_snapshot_if_due(struct daemon *daemon);
 int daemon_save_old(
     const struct daemon *daemon, const struct old_counters *old, struct failure *failure);
 
-/* Sets the probes of /etc/lprof/probes.d/ *.conf; those that stand already go on, at their rates.
+/*
+ * Sets the probes of /etc/lprof/probes.d/ *.conf; those that stand already go on, at their files'
+ * rates, or, where they were adopted, as they were.
  */
-int daemon_read_probes(struct daemon *daemon, struct failure *failure);
+int daemon_read_probes(struct daemon *daemon, bool adopted, struct failure *failure);
 
 /* Removes what writes that were killed left behind, plans, or all that lprofd wrote but profiles.
  */

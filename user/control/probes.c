@@ -114,6 +114,11 @@ static struct probe *find_equal(
 	return NULL;
 }
 
+bool probes_have(const struct probes *probes, const struct probe_request *request, uid_t user)
+{
+	return find_equal(probes, request, user);
+}
+
 /* ---- Parts ---- */
 
 /*

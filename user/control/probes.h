@@ -86,6 +86,9 @@ void probes_fini(struct probes *probes); /* detaches nothing */
 int probes_add(struct probes *probes, struct probe_request *request, uid_t user,
     struct probe **ret_probe, bool *ret_created, struct failure *failure);
 
+/* Whether a request equals an active probe's of that user. */
+bool probes_have(const struct probes *probes, const struct probe_request *request, uid_t user);
+
 /* Detaches; the data stays. */
 int probes_remove(struct probes *probes, struct probe *probe, struct failure *failure);
 
