@@ -117,7 +117,7 @@ check-fast:
 		$(CHECKS) $(UNIT) $(SANITIZED) $(FUZZERS) --beside $(BESIDE) --serial $(KERNEL) $(E2E)
 check-kernels:
 	$(Q)deploy/install-deps
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(KERNEL) $(B)/workloads/gcc-O2/counted && tests/kernels/run $(B)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(KERNEL) $(B)/workloads/gcc-O2/counted $(B)/workloads/gcc-O2/spender && tests/kernels/run $(B)
 check-systemd: deb
 	$(Q)deploy/install-deps
 	$(Q)$(MAKE) --no-print-directory $(B)/workloads/gcc-O2/counted && tests/systemd/run $(B)

@@ -11,8 +11,8 @@
  *
  * What this costs is paid as hits are (account.bpf.h). Most switches are of threads that nobody
  * measures, and reading the clock twice would cost as much as they do: so one run in 64 is timed,
- * drawn at random, and stands for 64. All of a run counts but the kernel's way into it. What nobody
- * is measured by is told, but paid by no account: it would not end if all probes went.
+ * drawn at random, and stands for 64. All of a run counts but the kernel's way into it. Who has the
+ * scheduler followed pays for runs that met no measured thread: they end with its probes.
  *
  * Goroutines are left out: the thread's time off the CPU is not that of what it runs next.
  */
@@ -44,7 +44,7 @@ static __always_inline __u64 off_cpu_draw(void)
 	return bpf_get_prandom_u32() < (1ull << 32) / RUNS_A_TIMED_ONE ? bpf_ktime_get_ns() : 0;
 }
 
-/* Charges a run that was timed to whom it was for; NULL: to nobody. */
+/* Charges a run that was timed to whom it was for; NULL: to no measured thread. */
 static __always_inline void off_cpu_pay(__u64 begun, const struct thread *thread)
 {
 	struct shard_counters *counters;
@@ -56,8 +56,7 @@ static __always_inline void off_cpu_pay(__u64 begun, const struct thread *thread
 	counters = shard_counters_now();
 	if (counters)
 		count(&counters->off_cpu_ns, spent);
-	if (thread)
-		account_charge(thread->account, spent);
+	account_charge(thread ? thread->account : (__u32)settings.off_cpu_payer, spent);
 }
 
 /* Others' times are whole: a function that was followed for part of its time would look busy. */

@@ -18,7 +18,7 @@
 #include "capacities.h"
 #include "losses.h"
 
-#define WIRE_VERSION 9 /* of the pinned layout: raise with any change of size or meaning below */
+#define WIRE_VERSION 10 /* of the pinned layout: raise with any change of size or meaning below */
 
 /* What a site does when hit; one site may do several, in this order. */
 enum site_role {
@@ -260,8 +260,11 @@ struct settings {
 	__u64 cost_before_ns[COST_CLASSES];
 	__u64 cost_after_ns[COST_CLASSES];
 	__u64 cost_spread_ns[COST_CLASSES]; /* user space's own: for who finds them pinned */
+	/* The account that pays for switches of threads that nobody measures: its part has the
+	 * scheduler followed. */
+	__u64 off_cpu_payer;
 };
-_Static_assert(sizeof(struct settings) == 272, "wire layout");
+_Static_assert(sizeof(struct settings) == 280, "wire layout");
 
 #define NEVER_WATCHED (~0ull) /* forks_watched where images do not matter */
 

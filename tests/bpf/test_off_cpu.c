@@ -287,7 +287,8 @@ static void inlined_lines(void **state)
 	leave(f, SP);
 }
 
-#define PART 1 /* an account */
+#define PART  1 /* accounts */
+#define OTHER 3
 
 static struct account *account_at(uint32_t id)
 {
@@ -327,10 +328,13 @@ static void its_cost_is_charged(void **state)
 	assert_int_equal(told_off_cpu_ns(), 3 * each);
 	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
 	assert_int_equal(account_at(0)->spent_ns, 3 * each);
-	switch_threads(1, 1, false, true); /* of nobody who is measured: told, but not paid */
+	settings.off_cpu_payer = OTHER;
+	switch_threads(1, 1, false, true); /* of nobody who is measured: who asked pays */
 	assert_int_equal(told_off_cpu_ns(), 3 * each + each / 2);
 	assert_int_equal(account_at(PART)->spent_ns, 3 * each);
-	assert_int_equal(account_at(0)->spent_ns, 3 * each);
+	assert_int_equal(account_at(OTHER)->spent_ns, each / 2);
+	assert_int_equal(account_at(0)->spent_ns, 3 * each + each / 2);
+	settings.off_cpu_payer = 0;
 	native.tick = 0;
 	thread_switch(0);
 	leave(f, SP);

@@ -4,7 +4,10 @@
 
 Beside what a program's threads and the kernel's account of them say of four lines; other probes' times stay whole.
 """
+import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +18,8 @@ import measuring  # noqa: E402
 import off_cpu_lines  # noqa: E402
 
 checks = measuring.Checks()
-MS = 200
+MS, BUDGET = 200, 0.5  # percent of a CPU
+STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 
 
 def links(server):
@@ -111,6 +115,55 @@ def check_removed(server, program):
     off_cpu_lines.check(checks, server.call("Collect")["profile"], printed, "asked again")
 
 
+def share_by_kernel(seconds):
+    """Percent of a CPU that the kernel says our programs on the scheduler take."""
+    def ran():
+        shown = json.loads(measuring.succeed(["bpftool", "-j", "prog", "show"]).stdout)
+        return sum(each.get("run_time_ns", 0) for each in shown if each.get("name", "").startswith("off_cpu_"))
+    before, begun = ran(), time.monotonic()
+    time.sleep(seconds)
+    return (ran() - before) / (time.monotonic() - begun) / 1e7
+
+
+def check_budget(server, program, busy):
+    """Switches of threads that nobody measures are paid by who has the scheduler followed: without a budget they go
+    on, under one the scheduler is followed in slices; and one that stands beside is split as ever."""
+    stats_before = STATS.read_text()
+    server.call("Remove", probes=["four_lines"])
+    STATS.write_text("1")
+    switching = subprocess.Popen(["taskset", "-c", "0", busy, "1000000000"], stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        server.call("Add", image=str(program), specs=[{"text": "four_lines"}], off_cpu=True)
+        free = share_by_kernel(2)
+        server.call("Remove", probes=["four_lines"])
+        server.call("Add", image=str(program), specs=[{"text": "four_lines", "lines": True}], off_cpu=True, budget=BUDGET)
+        time.sleep(2)
+        held = share_by_kernel(8)
+        print(f"switches of others take {free:.2f}% of a CPU, {held:.2f}% where {BUDGET}% may be taken")
+        checks.that(free > 3 * BUDGET, f"{free}% without a budget: nothing to hold down")
+        checks.that(BUDGET / 8 < held < 2 * BUDGET, f"held at {held}%")
+        server.call("Reset")
+        for _ in range(5):
+            measuring.succeed([program, MS, "mixed"])
+        for function in server.call("Collect")["profile"]["functions"]:
+            off = function["blocked_ns"] + function["waiting_ns"]
+            checks.that(off <= function["total_ns"] + off_cpu_lines.SLACK_NS, f"sliced: {off} ns of {function['total_ns']}")
+        server.call("Add", image=str(program), specs=[{"text": "main"}], off_cpu=True, budget=0)
+        time.sleep(0.5)
+        beside = share_by_kernel(2)
+        checks.that(beside > 2 * BUDGET, f"beside one without a budget the scheduler is followed on: {beside}%")
+        measuring.succeed([program, MS, "mixed"])
+        found = measuring.functions(server.call("Collect")["profile"])["main"]
+        checks.that(found["blocked_ns"] > 0.9 * MS * 1e6, f"main() was blocked for {found['blocked_ns']} ns")
+        server.call("Remove", probes=["main"])
+        server.call("Remove", probes=["four_lines"])
+        checks.equal(links(server), [], "links to the scheduler of nobody")
+    finally:
+        STATS.write_text(stats_before)
+        os.killpg(switching.pid, signal.SIGKILL)
+        switching.wait()
+
+
 def main():
     daemon.need_daemon()
     program = measuring.built("spender", "gcc-O2").resolve()
@@ -124,6 +177,7 @@ def main():
             check_reset(server, program)
             check_killed(server, program)
             check_removed(server, program)
+            check_budget(server, program, measuring.built("handover", "gcc-O2").resolve())
             checks.equal(server.stop(), 0, "status after SIGTERM")
             checks.that(not server.pins.exists(), "no pins stay")
         finally:

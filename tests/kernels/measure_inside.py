@@ -20,6 +20,7 @@ BUILD = pathlib.Path(os.environ["B"])
 LPROF = os.environ["LPROF"]
 SOURCE = pathlib.Path(__file__).resolve().parent / "shaky.cc"
 COUNTED = BUILD / "workloads" / "gcc-O2" / "counted"
+SPENDER = BUILD / "workloads" / "gcc-O2" / "spender"
 QUICK = bool(os.environ.get("QUICK"))
 SECONDS = 120  # a translated CPU is slow
 CALLS = {"thrower": (303, 101), "middle": (303, 101), "catcher": (303, 0), "leaf": (1007, 0), "branches": (97, 0),
@@ -134,6 +135,17 @@ def try_record(method, exits, directory):
     check((leaf["calls"], leaf["accounting"]["exits"]) == (1013, 1013), f"{what}: {leaf}")
 
 
+def try_off_cpu(directory):
+    """Three waits of 200 ms are there, and not for longer than the function was."""
+    path = directory / "z.json"
+    tell("run --off-cpu")
+    finish(start([LPROF, "run", "--off-cpu", "-f", "four_lines", "-o", path, "--", SPENDER, "200", "mixed"],
+                 stderr=subprocess.PIPE), "run --off-cpu")
+    found = functions(path, "run --off-cpu").get("four_lines", {})
+    check(found.get("off_cpu"), f"run --off-cpu: {found}")
+    check(0.55e9 <= found.get("blocked_ns", 0) <= found.get("total_ns", 0), f"run --off-cpu: {found.get('blocked_ns')} ns blocked")
+
+
 def main():
     methods = try_doctor()
     with tempfile.TemporaryDirectory() as name:
@@ -147,6 +159,7 @@ def main():
             if not QUICK:
                 try_record(method, "return", directory)
         try_record("best", "sites", directory)
+        try_off_cpu(directory)
     report = finish(start([LPROF, "run", "-f", "leaf", "--", COUNTED], stderr=subprocess.PIPE), "run")
     check(re.search(r"^ +7919 .*\(leaf\)$", report, re.MULTILINE), f"the report: {report}")
     print(f"{len(problems)} problems")

@@ -367,9 +367,8 @@ int engine_attach_part(struct engine *engine, uint32_t at, struct failure *failu
 	if (!error)
 		error = check_scope(engine, part, failure);
 	attach_free(TAKE(part->attachment));
-	if (!error && part->off_cpu) /* before the first call that is split */
-		error =
-		    scheduler_follow(&engine->scheduler, &engine->kernel, engine->pins, failure);
+	if (!error)
+		error = engine_follow_scheduler(engine, part, SET_STEADY, failure);
 	if (!error)
 		error = engine_attach_steady(engine, part, failure);
 	if (!error)
@@ -388,17 +387,6 @@ int engine_attach(struct engine *engine, struct failure *failure)
 	return engine_attach_part(engine, 0, failure);
 }
 
-/* What a process before this one pinned stays until some part of it was adopted. */
-static void leave_scheduler(struct engine *engine)
-{
-	if (engine->scheduler.links[0] < 0)
-		return;
-	ARRAY_FOREACH (part, &engine->parts)
-		if ((*part)->live && (*part)->off_cpu)
-			return;
-	scheduler_unpin(&engine->scheduler, engine->pins);
-}
-
 /*
  * The refusals stay, because they say why lines have no counts. Without memory for the tables the
  * probes go all the same, and calls that are half-way then stay open.
@@ -413,7 +401,6 @@ void engine_detach_part(struct engine *engine, uint32_t at)
 		part_end(part, &engine->counters); /* before: what removing takes is nobody's */
 	part->live = false;
 	engine_take_away(engine, part);
-	leave_scheduler(engine);
 	ARRAY_FOREACH (watched, &part->watched)
 		if (watched->probe)
 			attach_close(watched->probe);
@@ -474,9 +461,8 @@ int engine_adopt_part(struct engine *engine, const struct plan *plan,
 		part->account = engine->counters.sites[place->sites].account;
 	part->off_cpu = plan->functions.count &&
 			engine->counters.functions[place->functions].flags & FUNCTION_OFF_CPU;
-	if (links && part->off_cpu)
-		error =
-		    scheduler_follow(&engine->scheduler, &engine->kernel, engine->pins, failure);
+	if (links)
+		error = engine_follow_scheduler(engine, part, SET_STEADY, failure);
 	engine_part_name(part, name);
 	if (!error && links && !is_full(part, &engine->counters))
 		error = -ENOENT;                       /* a budget had taken part of it away */

@@ -121,6 +121,69 @@ void engine_look_at_targets(struct engine *engine, uint32_t at)
 		part->spent_ns = spent_ns - part->spent_before_ns;
 }
 
+/* ---- The scheduler ---- */
+
+static bool splits_calls(const struct engine *engine, const struct part *part, enum part_set set)
+{
+	if (!part->live || !part->off_cpu)
+		return false;
+	for (uint32_t at = 0; at < part->plan->functions.count; at++)
+		if (part_calls_are_in(part_step(part, &engine->counters, at), set))
+			return true;
+	return false;
+}
+
+/*
+ * The account that pays for switches of threads that nobody measures: of a set whose calls are
+ * split now, without a limit if there is one, as they do not end before its probes do. 0: there is
+ * none.
+ */
+static uint32_t choose_payer(const struct engine *engine)
+{
+	uint32_t payer = 0;
+
+	for (enum part_set set = SET_STEADY; set <= SET_SLICED; set++)
+		ARRAY_FOREACH (at, &engine->parts) {
+			const struct part *part = *at;
+			const uint32_t account = part->account + (set == SET_SLICED);
+
+			if (!part->open[set] || !splits_calls(engine, part, set))
+				continue;
+			if (!engine->kernel.accounts[account].price)
+				return account;
+			payer = payer ? payer : account;
+		}
+	return payer;
+}
+
+int engine_follow_scheduler(
+    struct engine *engine, const struct part *part, enum part_set set, struct failure *failure)
+{
+	const uint32_t account = part->account + (set == SET_SLICED);
+	uint32_t payer = choose_payer(engine);
+
+	if (!splits_calls(engine, part, set))
+		return 0;
+	if (!payer || !engine->kernel.accounts[account].price)
+		payer = account;
+	engine->kernel.settings->off_cpu_payer = payer;
+	return scheduler_follow(&engine->scheduler, &engine->kernel, engine->pins, failure);
+}
+
+/* What a process before this one pinned stays until some part of it was adopted. */
+static void leave_scheduler(struct engine *engine)
+{
+	const uint32_t payer = choose_payer(engine);
+
+	if (engine->scheduler.links[0] < 0)
+		return;
+	engine->kernel.settings->off_cpu_payer = payer;
+	if (!payer)
+		scheduler_unpin(&engine->scheduler, engine->pins);
+}
+
+/* ---- Open and close ---- */
+
 static void close_set(struct engine *engine, struct part *part, enum part_set set)
 {
 	part_close(part, &engine->counters, set, shut_since(engine, part, set));
@@ -135,6 +198,7 @@ void engine_end_slice(struct engine *engine, uint32_t at)
 	engine_look_at_targets(engine, at);
 	if (!engine_wake(engine, NULL))
 		close_set(engine, part, SET_SLICED);
+	leave_scheduler(engine);
 	attach_free(TAKE(part->slice));
 }
 
@@ -145,9 +209,13 @@ int engine_begin_slice(struct engine *engine, uint32_t at, struct failure *failu
 
 	if (error || part->slice)
 		return error;
-	error = attach_set(engine, part, SET_SLICED, &part->slice, failure);
-	if (error)
+	error = engine_follow_scheduler(engine, part, SET_SLICED, failure);
+	if (!error)
+		error = attach_set(engine, part, SET_SLICED, &part->slice, failure);
+	if (error) {
+		leave_scheduler(engine);
 		return error;
+	}
 	engine_look_at_targets(engine, at);
 	reopen_account(engine, part->account + 1);
 	part_open(part, &engine->counters, SET_SLICED);
@@ -160,6 +228,7 @@ void engine_take_away(struct engine *engine, struct part *part)
 
 	for (enum part_set set = SET_STEADY; set <= SET_SLICED && awake; set++)
 		close_set(engine, part, set);
+	leave_scheduler(engine);
 	unpin(engine, part);
 	if (part->attachment)
 		attach_close(part->attachment);
@@ -191,7 +260,9 @@ int engine_choose(
 	engine_take_away(engine, part);
 	if (part_choose(part, &engine->counters, choices))
 		return failure_set(failure, ENOMEM, "out of memory");
-	error = engine_attach_steady(engine, part, failure);
+	error = engine_follow_scheduler(engine, part, SET_STEADY, failure);
+	if (!error)
+		error = engine_attach_steady(engine, part, failure);
 	if (error) {
 		engine_take_away(engine, part);
 		return error;

@@ -58,6 +58,13 @@ int engine_attach_steady(struct engine *engine, struct part *part, struct failur
 /* What a part's targets and its probes have taken of CPUs, before its sites open or close. */
 void engine_look_at_targets(struct engine *engine, uint32_t part);
 
+/*
+ * Follows the scheduler if calls of a set that is about to open are to be split by it. Left again
+ * when the last such set closes.
+ */
+int engine_follow_scheduler(
+    struct engine *engine, const struct part *part, enum part_set set, struct failure *failure);
+
 /* Closes a part, and removes all of its probes. */
 void engine_take_away(struct engine *engine, struct part *part);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The links of the programs that follow the scheduler (bpf/off_cpu.bpf.h): there while some part
- * wants them, as every switch of a thread on the machine runs them. Pinned, they go on without the
- * process that made them.
+ * The links of the programs that follow the scheduler (bpf/off_cpu.bpf.h): there while
+ * calls of some part are split, as every switch of a thread on the machine runs them. Pinned, they
+ * go on without the process that made them.
  */
 #ifndef LPROF_COLLECT_SCHEDULER_LINKS_H
 #define LPROF_COLLECT_SCHEDULER_LINKS_H
